@@ -1,0 +1,102 @@
+//! `usher`: the operator's command.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use aws_config::BehaviorVersion;
+use aws_sdk_secretsmanager::Client;
+use clap::{Parser, Subcommand};
+use shared::config::{Environment, retries, timeouts};
+use shared::provision::document::Document;
+use shared::provision::{Provisioner, Report};
+use shared::store::Store;
+use shared::{secrets, token};
+
+/// Usher's operator command. It uses your AWS credentials and region, as the AWS CLI does.
+#[derive(Parser)]
+#[command(name = "usher", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// The table's name (the template's output `Table`).
+    #[arg(long, global = true, env = "USHER_TABLE", default_value = "usher")]
+    table: String,
+    /// Name or ARN of the signing keys' secret (the template's output `KeysSecret`).
+    #[arg(long, global = true, env = "USHER_KEYS_SECRET", default_value = "usher/keys")]
+    keys_secret: String,
+    /// Name or ARN of the pepper's secret (the template's output `PepperSecret`).
+    #[arg(long, global = true, env = "USHER_PEPPER_SECRET", default_value = "usher/pepper")]
+    pepper_secret: String,
+    /// Where to reach AWS, instead of its own endpoints.
+    #[arg(long, global = true, env = "AWS_ENDPOINT_URL")]
+    endpoint_url: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring a deployment to what a provisioning document says, and tell what changed. Makes the
+    /// first signing keys where there are none.
+    Apply {
+        /// The document (JSON).
+        file: PathBuf,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let Command::Apply { file } = &arguments.command;
+    match apply(&arguments, file).await {
+        Ok(report) => {
+            print(&report);
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("usher: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn apply(arguments: &Arguments, file: &PathBuf) -> Result<Report, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let document = Document::parse(&text).map_err(|invalid| format!("{}: {invalid}", file.display()))?;
+    let environment = environment(arguments).await;
+    let client = Client::new(&environment.aws);
+    let store = Store::new(&environment);
+    let run = async {
+        let (pepper, _) = secrets::ensure(&client, &environment.pepper_secret, secrets::new_pepper()).await?;
+        if token::keys::ensure(&store, &client, &environment.keys_secret).await? {
+            eprintln!("created   signing keys");
+        }
+        let pepper = secrets::parse_pepper(&pepper)?;
+        Provisioner { store: &store, pepper: &pepper }.apply(&document).await
+    };
+    run.await.map_err(|failure| failure.to_string())
+}
+
+async fn environment(arguments: &Arguments) -> Environment {
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).retry_config(retries());
+    if let Some(url) = &arguments.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    Environment {
+        aws: loader.load().await,
+        table: arguments.table.clone(),
+        keys_secret: arguments.keys_secret.clone(),
+        pepper_secret: arguments.pepper_secret.clone(),
+        public_url: String::new(),
+        mail_from: String::new(),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn print(report: &Report) {
+    for change in &report.changes {
+        println!("{change}");
+    }
+    for (id, key) in &report.new_keys {
+        println!("new key   {id}: {} (shown this once)", key.expose());
+    }
+}

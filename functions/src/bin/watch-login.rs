@@ -1,0 +1,5 @@
+//! See [`functions::watch::login::Login`].
+
+fn main() -> Result<(), lambda_http::Error> {
+    shared::endpoint::serve::<functions::watch::login::Login>()
+}

@@ -1,0 +1,5 @@
+//! See [`functions::watch::logout::Logout`].
+
+fn main() -> Result<(), lambda_http::Error> {
+    shared::endpoint::serve::<functions::watch::logout::Logout>()
+}

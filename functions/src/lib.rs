@@ -1,0 +1,68 @@
+//! Usher's endpoints: the one place that names them all.
+//!
+//! A module of [`watch`], [`pages`] or [`platform`] is one endpoint and reads top to bottom:
+//! request, reply, handler. Each has a binary of its own in `src/bin/`.
+
+pub mod pages;
+pub mod platform;
+mod recovery;
+pub mod watch;
+
+use std::sync::Arc;
+
+use lambda_http::http::Response;
+use lambda_http::{BoxFuture, Request};
+use shared::config::Environment;
+use shared::endpoint::{self, Endpoint};
+use shared::failure::{Failure, Surface};
+
+/// Answers requests in this process, as the binary of the same endpoint does on Lambda.
+pub type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response<String>> + Send + Sync>;
+
+/// One route: what API Gateway matches, and how to build what answers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The binary's name.
+    pub name: &'static str,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path, with parameters as `{name}`.
+    pub path: &'static str,
+    /// Whose error shape it uses.
+    pub surface: Surface,
+    /// Builds the endpoint for an environment.
+    pub build: fn(Environment) -> BoxFuture<'static, Result<Handler, Failure>>,
+}
+
+impl Route {
+    const fn to<E: Endpoint>() -> Self {
+        Self {
+            name: E::NAME,
+            method: E::METHOD,
+            path: E::PATH,
+            surface: E::SURFACE,
+            build: |environment| {
+                Box::pin(async move {
+                    let endpoint = Arc::new(E::build(&environment).await?);
+                    let handler: Handler =
+                        Arc::new(move |request| Box::pin(endpoint::answer(Arc::clone(&endpoint), request)));
+                    Ok(handler)
+                })
+            },
+        }
+    }
+}
+
+/// Every endpoint there is.
+pub const ROUTES: &[Route] = &[
+    Route::to::<watch::login::Login>(),
+    Route::to::<watch::logout::Logout>(),
+    Route::to::<watch::token_refresh::TokenRefresh>(),
+    Route::to::<watch::session::Session>(),
+    Route::to::<watch::sign_up::SignUp>(),
+    Route::to::<watch::forgot_password::ForgotPassword>(),
+    Route::to::<watch::reset_password::ResetPassword>(),
+    Route::to::<pages::reset_page::ResetPage>(),
+    Route::to::<pages::reset_submit::ResetSubmit>(),
+    Route::to::<platform::jwks::Jwks>(),
+];

@@ -1,0 +1,3 @@
+//! What resource servers and operators use.
+
+pub mod jwks;

@@ -1,0 +1,94 @@
+//! Setting a new password with a reset code: what the API and the page have in common.
+
+use shared::body::Invalid;
+use shared::config::Environment;
+use shared::failure::Failure;
+use shared::identity::canonical;
+use shared::limits;
+use shared::mail::{Mail, Mailer};
+use shared::password;
+use shared::private::Private;
+use shared::request::Call;
+use shared::store::enterprise::Enterprise;
+use shared::store::reset::{Person, Reset};
+use shared::store::{self, Operation, Store, parse};
+
+/// Sets new passwords.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    pub(crate) store: Store,
+    mailer: Mailer,
+}
+
+impl Recovery {
+    pub(crate) fn new(environment: &Environment) -> Self {
+        Self { store: Store::new(environment), mailer: Mailer::new(environment) }
+    }
+
+    /// Opens what a page's address names: one try, then the reset, then its enterprise.
+    pub(crate) async fn open(&self, call: &Call, code: &Private) -> Result<(Enterprise, Person), Failure> {
+        self.count_try(call).await??;
+        let [reset] = self.store.read([&Reset::key(code)]).await?;
+        let reset = parse::<Reset>(reset)?.ok_or(Failure::Credentials)?;
+        let [enterprise] = self.store.read([&Enterprise::key(&reset.enterprise)]).await?;
+        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::Credentials)?;
+        if !enterprise.settings.has_watch_method("password") {
+            return Err(Failure::Credentials);
+        }
+        let person = reset.person_at(call.now, None).cloned().ok_or(Failure::Credentials)?;
+        Ok((enterprise, person))
+    }
+
+    /// Counts one code tried from the caller's address. The inner result says whether there was
+    /// room for it.
+    pub(crate) async fn count_try(&self, call: &Call) -> Result<Result<(), Failure>, store::Error> {
+        let by_source = limits::RESET_SOURCE.counter("", &call.source, call.now);
+        let has_room = self.store.take(&by_source, &Operation::new()).await?;
+        Ok(if has_room { Ok(()) } else { Err(by_source.refusal(call.now)) })
+    }
+
+    /// Spends the code for a new password, ends all the person's sessions, and tells them by
+    /// e-mail. Of many at once with one code, exactly one succeeds.
+    pub(crate) async fn set_password(
+        &self,
+        call: &Call,
+        enterprise: &Enterprise,
+        code: &Private,
+        person: &Person,
+        new: &Private,
+    ) -> Result<(), Failure> {
+        let ent = enterprise.id.as_str();
+        let hash = password::hash(new.clone()).await?;
+        let mut names = vec![canonical(person.username.expose()), canonical(person.email.expose())];
+        names.dedup();
+        let mut writes = vec![
+            self.store.spending_reset(code, ent, call.now),
+            self.store.ending_sessions_of(ent, &person.user),
+        ];
+        writes.extend(names.iter().map(|name| self.store.changing_password(ent, name, &person.user, &hash)));
+        if self.store.transact(writes).await?.is_err() {
+            return Err(Failure::Credentials);
+        }
+        if let Err(failure) =
+            self.mailer.send(enterprise, &person.email, &Mail::password_changed(enterprise.brand())).await
+        {
+            // The password is changed: the answer must say so, whatever becomes of the e-mail.
+            tracing::error!(target: "usher", request_id = call.request_id, cause = ?failure, "mail");
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a new password that the enterprise's policy refuses.
+pub(crate) fn check_password(
+    field: &str,
+    new: &Private,
+    enterprise: &Enterprise,
+    person: Option<&Person>,
+) -> Result<(), Invalid> {
+    let mut context = vec![enterprise.id.as_str(), enterprise.brand()];
+    if let Some(person) = person {
+        context.extend([person.username.expose(), person.email.expose()]);
+    }
+    password::check(field, new, enterprise.settings.password_min_length, &context)
+}

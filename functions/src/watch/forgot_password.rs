@@ -1,0 +1,133 @@
+//! `POST /v2/watch/auth/forgot-password`: sends a link for setting a new password.
+//!
+//! The answer is the same, and takes the same time, whether or not anybody has the address: both
+//! make the same reads and writes, and the reply waits until a fixed time after the call began,
+//! which sending an e-mail does not reach.
+
+use std::time::Duration;
+
+use serde_json::json;
+use shared::body::{Invalid, Object};
+use shared::config::Environment;
+use shared::crypto;
+use shared::endpoint::Endpoint;
+use shared::failure::{Failure, Surface};
+use shared::identity::{self, canonical};
+use shared::limits;
+use shared::mail::{Mail, Mailer};
+use shared::private::Private;
+use shared::reply::Reply;
+use shared::request::Call;
+use shared::store::api_key::ApiKey;
+use shared::store::enterprise::Enterprise;
+use shared::store::identity::Identity;
+use shared::store::reset::{self, Person, Reset};
+use shared::store::{Operation, Store, parse};
+use tokio::time::{Instant, sleep_until};
+
+/// When the reply goes out, counted from the call's beginning. SES answers within 0.3 s.
+const ANSWER_AFTER: Duration = Duration::from_secs(1);
+
+struct Request {
+    email: Private,
+}
+
+impl Request {
+    fn parse(body: &Object) -> Result<Self, Invalid> {
+        let email = body.private("email", identity::MAX_CHARS)?;
+        identity::check_email("email", email.expose())?;
+        Ok(Self { email })
+    }
+}
+
+/// The endpoint.
+#[derive(Debug)]
+pub struct ForgotPassword {
+    store: Store,
+    mailer: Mailer,
+    public_url: String,
+}
+
+impl Endpoint for ForgotPassword {
+    const NAME: &'static str = "watch-forgot-password";
+    const METHOD: &'static str = "POST";
+    const PATH: &'static str = "/v2/watch/auth/forgot-password";
+
+    async fn build(environment: &Environment) -> Result<Self, Failure> {
+        Ok(Self {
+            store: Store::new(environment),
+            mailer: Mailer::new(environment),
+            public_url: environment.public_url.clone(),
+        })
+    }
+
+    async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
+        let answer_at = Instant::now() + ANSWER_AFTER;
+        let key = call.api_key()?;
+        let ent = key.enterprise.as_str();
+        let email = match call.body().and_then(|body| Request::parse(&body)) {
+            Ok(request) => canonical(request.email.expose()),
+            Err(invalid) => {
+                key.check(&self.store, Surface::Watch, call.now).await?;
+                return Err(invalid.into());
+            }
+        };
+        let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &Identity::key(ent, &email)];
+        let [api_key, enterprise, identity] = self.store.read(keys).await?;
+        key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
+        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
+        if !enterprise.settings.has_watch_method("password") {
+            return Err(Failure::NotAllowed("Passwords are not enabled"));
+        }
+
+        let operation = Operation::new();
+        let by_address = limits::FORGOT_ADDRESS.counter(ent, &email, call.now);
+        let by_source = limits::FORGOT_SOURCE.counter(ent, &call.source, call.now);
+        let code = Private::from(crypto::new_id());
+        let person =
+            parse::<Identity>(identity)?.filter(|identity| identity.may_use("watch")).and_then(Person::of);
+        let reset = Reset {
+            enterprise: enterprise.id.clone(),
+            person,
+            expires_at: call.now + reset::LIFETIME,
+            used_at: None,
+        };
+        let writes = vec![
+            self.store.taking(&by_address, &operation),
+            self.store.taking(&by_source, &operation),
+            self.store.creating_reset(&code, &reset)?,
+        ];
+        if let Err(cancelled) = self.store.transact(writes).await? {
+            let used_up = if cancelled.failed[0] { &by_address } else { &by_source };
+            return Err(used_up.refusal(call.now));
+        }
+        if let Some(person) = reset.person
+            && let Err(failure) = self.send(&enterprise, &person, &code).await
+        {
+            // Said to the log and not to the caller: a known address must answer as an unknown one.
+            tracing::error!(target: "usher", function = Self::NAME, request_id = call.request_id, cause = ?failure, "mail");
+            let undo = vec![
+                self.store.giving_back(&by_address, &operation),
+                self.store.giving_back(&by_source, &operation),
+                self.store.withdrawing_reset(&code),
+            ];
+            // None of the three has a condition that could fail.
+            let _ = self.store.transact(undo).await?;
+        }
+        sleep_until(answer_at).await;
+        Ok(Reply::success(Surface::Watch, json!({ "message": "" })))
+    }
+}
+
+impl ForgotPassword {
+    async fn send(&self, enterprise: &Enterprise, person: &Person, code: &Private) -> Result<(), Failure> {
+        let page = enterprise
+            .settings
+            .mail
+            .reset_page
+            .clone()
+            .unwrap_or_else(|| format!("{}/reset", self.public_url));
+        let link = Private::from(format!("{page}/{}", code.expose()));
+        self.mailer.send(enterprise, &person.email, &Mail::reset(enterprise.brand(), &link)).await
+    }
+}

@@ -1,0 +1,294 @@
+//! `POST /v2/watch/auth/login`: signs a viewer in, by password or by PIN.
+//!
+//! Two steps to the table. First, side by side: read the API key, the enterprise and the
+//! credential, and reserve a try with each limit. Then, after the comparison, one transaction: open
+//! the session and free the tries, or count the failure everywhere. A thousand guesses at once
+//! reserve a thousand tries, and those beyond the limit are never compared.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use shared::api_key::PresentedKey;
+use shared::body::{Invalid, Object};
+use shared::cache::Cached;
+use shared::config::Environment;
+use shared::crypto;
+use shared::endpoint::Endpoint;
+use shared::failure::{Failure, Surface};
+use shared::identity::{self, canonical};
+use shared::limits::{self, Counter};
+use shared::password::{self, Match};
+use shared::pin;
+use shared::private::Private;
+use shared::reply::Reply;
+use shared::request::Call;
+use shared::secrets;
+use shared::store::api_key::ApiKey;
+use shared::store::enterprise::Enterprise;
+use shared::store::identity::Identity;
+use shared::store::pin::Pin;
+use shared::store::session::Session;
+use shared::store::{Attributes, Operation, Store, parse};
+use shared::token::issue::Issuer;
+
+struct Request {
+    method: Method,
+    persist: bool,
+}
+
+enum Method {
+    Password { username: Private, password: Private },
+    Pin(Private),
+}
+
+impl Request {
+    fn parse(body: &Object) -> Result<Self, Invalid> {
+        let kind = body.text("type", 16)?;
+        let persist = body.flag("persist")?;
+        let credentials = body.object("credentials")?;
+        let method = match kind.as_str() {
+            "password" => Method::Password {
+                username: credentials.private("username", identity::MAX_CHARS)?,
+                password: credentials.private("password", password::MAX_CHARS)?,
+            },
+            "pin" => Method::Pin(credentials.private("pin", pin::MAX_CHARS)?),
+            _ => return Err(Invalid::new("type", "must be \"password\" or \"pin\"")),
+        };
+        Ok(Self { method, persist })
+    }
+}
+
+#[derive(Serialize)]
+struct Response {
+    token: String,
+    refresh_token: String,
+}
+
+/// The endpoint.
+#[derive(Debug)]
+pub struct Login {
+    store: Store,
+    issuer: Issuer,
+    pepper: Arc<Cached<Vec<u8>>>,
+}
+
+impl Endpoint for Login {
+    const NAME: &'static str = "watch-login";
+    const METHOD: &'static str = "POST";
+    const PATH: &'static str = "/v2/watch/auth/login";
+
+    async fn build(environment: &Environment) -> Result<Self, Failure> {
+        let (issuer, pepper) = tokio::try_join!(Issuer::new(environment), secrets::pepper(environment))?;
+        Ok(Self { store: Store::new(environment), issuer, pepper })
+    }
+
+    async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
+        let key = call.api_key()?;
+        let request = match call.body().and_then(|body| Request::parse(&body)) {
+            Ok(request) => request,
+            Err(invalid) => {
+                // Only a caller with a key learns what is wrong with the body.
+                key.check(&self.store, Surface::Watch, call.now).await?;
+                return Err(invalid.into());
+            }
+        };
+        let attempt = Attempt { call, key, persist: request.persist, operation: Operation::new() };
+        match request.method {
+            Method::Password { username, password } => self.by_password(attempt, &username, password).await,
+            Method::Pin(pin) => self.by_pin(attempt, &pin).await,
+        }
+    }
+}
+
+/// What the two ways of signing in have in common.
+struct Attempt<'a> {
+    call: &'a Call,
+    key: PresentedKey,
+    persist: bool,
+    /// Under which the attempt is counted.
+    operation: Operation,
+}
+
+/// Who has proved to be whom.
+struct Person {
+    user: String,
+    epoch: i64,
+    roles: Vec<String>,
+    amr: &'static str,
+}
+
+impl Attempt<'_> {
+    /// Checks key, surface and method, in that order.
+    fn authorize(
+        &self,
+        api_key: Option<Attributes>,
+        enterprise: Option<Attributes>,
+        method: &str,
+    ) -> Result<Enterprise, Failure> {
+        self.key.authorize(parse(api_key)?, Surface::Watch, self.call.now)?;
+        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
+        if enterprise.settings.has_watch_method(method) {
+            Ok(enterprise)
+        } else {
+            Err(Failure::NotAllowed("This way of signing in is not enabled"))
+        }
+    }
+
+    fn session(&self, person: &Person, enterprise: &Enterprise) -> Session {
+        Session {
+            id: crypto::new_id(),
+            user: person.user.clone(),
+            api_key: self.key.id.clone(),
+            surface: Surface::Watch.name().to_owned(),
+            epoch: person.epoch,
+            amr: vec![person.amr.to_owned()],
+            refresh_jti: crypto::new_id(),
+            previous_jti: None,
+            rotated_at: None,
+            sealed_successor: None,
+            created_at: self.call.now,
+            expires_at: self.call.now + enterprise.settings.refresh_seconds(self.persist),
+            ended_at: None,
+        }
+    }
+}
+
+impl Login {
+    async fn by_password(
+        &self,
+        attempt: Attempt<'_>,
+        username: &Private,
+        password: Private,
+    ) -> Result<Reply, Failure> {
+        let (ent, now) = (attempt.key.enterprise.as_str(), attempt.call.now);
+        let name = canonical(username.expose());
+        let by_name = limits::LOGIN_ACCOUNT.counter(ent, &name, now);
+        let by_source = limits::LOGIN_SOURCE.counter(ent, &attempt.call.source, now);
+        let by_enterprise = limits::LOGIN_ENTERPRISE.counter(ent, "", now);
+        let keys = [
+            &ApiKey::key(ent, &attempt.key.id),
+            &Enterprise::key(ent),
+            &Identity::key(ent, &name),
+            &by_enterprise.key,
+        ];
+        let ([api_key, enterprise, found, failures], name_has_room, source_has_room) = tokio::try_join!(
+            self.store.read(keys),
+            self.store.take(&by_name, &attempt.operation),
+            self.store.take(&by_source, &attempt.operation),
+        )?;
+        let enterprise = match attempt.authorize(api_key, enterprise, "password") {
+            Ok(enterprise) => enterprise,
+            Err(refusal) => {
+                // Whoever has no key must not be able to lock anybody out.
+                let give_back =
+                    [&by_name, &by_source].map(|counter| self.store.giving_back(counter, &attempt.operation));
+                let _ = self.store.transact(give_back.into()).await?;
+                return Err(refusal);
+            }
+        };
+        refuse_without_room(&by_name, name_has_room, now)?;
+        refuse_without_room(&by_source, source_has_room, now)?;
+        refuse_without_room(&by_enterprise, !by_enterprise.is_used_up(failures.as_ref()), now)?;
+
+        let found = parse::<Identity>(found)?;
+        let stored_hash = found.as_ref().and_then(|identity| identity.password_hash.clone());
+        let compared = password::verify(stored_hash, password.clone()).await?;
+        // Tries under the user name and under the e-mail address count together: each attempt is
+        // counted under the name that was given before the comparison, and under the other one
+        // after it. A name that nobody has gets a made-up other one, so that it costs the same.
+        let other_name =
+            found.as_ref().and_then(|identity| identity.names().into_iter().find(|other| *other != name));
+        let other_name = other_name.unwrap_or_else(|| format!("{name}\0"));
+        let by_other_name = limits::LOGIN_ACCOUNT.counter(ent, &other_name, now);
+        let Some(identity) = found.filter(|found| compared != Match::No && found.may_use("watch")) else {
+            let count = [&by_other_name, &by_enterprise]
+                .map(|counter| self.store.taking(counter, &attempt.operation));
+            return match self.store.transact(count.into()).await? {
+                Ok(()) => Err(Failure::Credentials),
+                Err(_) => Err(by_other_name.refusal(now)),
+            };
+        };
+
+        let person = Person {
+            user: identity.user.clone(),
+            epoch: identity.epoch,
+            roles: identity.roles.clone(),
+            amr: "pwd",
+        };
+        let session = attempt.session(&person, &enterprise);
+        let mut writes = vec![
+            self.store.clearing_unless_used_up(&by_other_name),
+            self.store.clearing(&by_name),
+            self.store.giving_back(&by_source, &attempt.operation),
+            self.store.opening_session(ent, &session)?,
+        ];
+        if let (Match::Outdated, Some(old)) = (compared, &identity.password_hash) {
+            let new = password::hash(password).await?;
+            writes.extend(identity.names().iter().map(|name| self.store.rehashing(ent, name, old, &new)));
+        }
+        match self.store.transact(writes).await? {
+            Ok(()) => self.welcome(ent, &session, &person, now),
+            Err(cancelled) if cancelled.failed[0] => Err(by_other_name.refusal(now)),
+            // The password was changed between the read and the write.
+            Err(_) => Err(Failure::Credentials),
+        }
+    }
+
+    async fn by_pin(&self, attempt: Attempt<'_>, pin: &Private) -> Result<Reply, Failure> {
+        let (ent, now) = (attempt.key.enterprise.as_str(), attempt.call.now);
+        let lookup_hash = pin::lookup_hash(&self.pepper.get(now), ent, pin);
+        let by_source = limits::PIN_SOURCE.counter(ent, &attempt.call.source, now);
+        let by_enterprise = limits::PIN_ENTERPRISE.counter(ent, "", now);
+        let keys = [
+            &ApiKey::key(ent, &attempt.key.id),
+            &Enterprise::key(ent),
+            &Pin::key(ent, &lookup_hash),
+            &by_enterprise.key,
+        ];
+        let ([api_key, enterprise, found, failures], source_has_room) =
+            tokio::try_join!(self.store.read(keys), self.store.take(&by_source, &attempt.operation))?;
+        let enterprise = match attempt.authorize(api_key, enterprise, "pin") {
+            Ok(enterprise) => enterprise,
+            Err(refusal) => {
+                let _ =
+                    self.store.transact(vec![self.store.giving_back(&by_source, &attempt.operation)]).await?;
+                return Err(refusal);
+            }
+        };
+        refuse_without_room(&by_source, source_has_room, now)?;
+        refuse_without_room(&by_enterprise, !by_enterprise.is_used_up(failures.as_ref()), now)?;
+
+        let Some(pin) = parse::<Pin>(found)?.filter(|pin| pin.is_live(now)) else {
+            let has_room = self.store.take(&by_enterprise, &attempt.operation).await?;
+            refuse_without_room(&by_enterprise, has_room, now)?;
+            return Err(Failure::Credentials);
+        };
+        let person =
+            Person { user: pin.user, epoch: pin.epoch, roles: vec!["viewer".to_owned()], amr: "pin" };
+        let session = attempt.session(&person, &enterprise);
+        let writes = vec![
+            self.store.giving_back(&by_source, &attempt.operation),
+            self.store.opening_session(ent, &session)?,
+        ];
+        match self.store.transact(writes).await? {
+            Ok(()) => self.welcome(ent, &session, &person, now),
+            Err(_) => Err(Failure::Internal("a new session's id was taken".into())),
+        }
+    }
+
+    fn welcome(
+        &self,
+        enterprise: &str,
+        session: &Session,
+        person: &Person,
+        now: i64,
+    ) -> Result<Reply, Failure> {
+        let token = self.issuer.access(enterprise, session, &person.roles, now)?;
+        let refresh_token = self.issuer.refresh(enterprise, session, &session.refresh_jti, now)?;
+        Ok(Reply::success(Surface::Watch, Response { token, refresh_token }))
+    }
+}
+
+fn refuse_without_room(counter: &Counter, has_room: bool, now: i64) -> Result<(), Failure> {
+    if has_room { Ok(()) } else { Err(counter.refusal(now)) }
+}

@@ -1,0 +1,9 @@
+//! `/v2/watch/…`: what viewers' applications call.
+
+pub mod forgot_password;
+pub mod login;
+pub mod logout;
+pub mod reset_password;
+pub mod session;
+pub mod sign_up;
+pub mod token_refresh;

@@ -1,0 +1,79 @@
+//! `POST /v2/watch/auth/reset-password`: sets a new password with the code of an e-mail.
+
+use serde_json::json;
+use shared::body::{Invalid, Object};
+use shared::config::Environment;
+use shared::endpoint::Endpoint;
+use shared::failure::{Failure, Surface};
+use shared::password;
+use shared::private::Private;
+use shared::reply::Reply;
+use shared::request::Call;
+use shared::store::api_key::ApiKey;
+use shared::store::enterprise::Enterprise;
+use shared::store::parse;
+use shared::store::reset::Reset;
+
+use crate::recovery::{Recovery, check_password};
+
+/// The longest reset code that is read, in characters; ours have 26.
+const MAX_CODE: usize = 128;
+
+struct Request {
+    reset_code: Private,
+    new_password: Private,
+}
+
+impl Request {
+    fn parse(body: &Object) -> Result<Self, Invalid> {
+        Ok(Self {
+            reset_code: body.private("reset_code", MAX_CODE)?,
+            new_password: body.private("new_password", password::MAX_CHARS)?,
+        })
+    }
+}
+
+/// The endpoint.
+#[derive(Debug)]
+pub struct ResetPassword {
+    recovery: Recovery,
+}
+
+impl Endpoint for ResetPassword {
+    const NAME: &'static str = "watch-reset-password";
+    const METHOD: &'static str = "POST";
+    const PATH: &'static str = "/v2/watch/auth/reset-password";
+
+    async fn build(environment: &Environment) -> Result<Self, Failure> {
+        Ok(Self { recovery: Recovery::new(environment) })
+    }
+
+    async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
+        let key = call.api_key()?;
+        let ent = key.enterprise.as_str();
+        let Request { reset_code, new_password } = match call.body().and_then(|body| Request::parse(&body)) {
+            Ok(request) => request,
+            Err(invalid) => {
+                key.check(&self.recovery.store, Surface::Watch, call.now).await?;
+                return Err(invalid.into());
+            }
+        };
+        let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &Reset::key(&reset_code)];
+        let ([api_key, enterprise, reset], room) =
+            tokio::try_join!(self.recovery.store.read(keys), self.recovery.count_try(call))?;
+        key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
+        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
+        if !enterprise.settings.has_watch_method("password") {
+            return Err(Failure::NotAllowed("Passwords are not enabled"));
+        }
+        check_password("new_password", &new_password, &enterprise, None)?;
+        room?;
+        let person = parse::<Reset>(reset)?
+            .and_then(|reset| reset.person_at(call.now, Some(ent)).cloned())
+            .ok_or(Failure::Credentials)?;
+        // A password that is the person's own name: known only now, and only to who has the code.
+        check_password("new_password", &new_password, &enterprise, Some(&person))?;
+        self.recovery.set_password(call, &enterprise, &reset_code, &person, &new_password).await?;
+        Ok(Reply::success(Surface::Watch, json!({ "message": "" })))
+    }
+}

@@ -1,0 +1,94 @@
+//! The way to the embedded store: its own HTTP server on a port of its own.
+
+use std::path::Path;
+
+use dynoxide::Database;
+use dynoxide::server::serve_with_shutdown;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+use super::{Answer, failure};
+use crate::world::World;
+
+const JSON: &str = "application/x-amz-json-1.0";
+
+pub(super) struct Upstream {
+    client: Client,
+    url: String,
+    server: AbortHandle,
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Upstream {
+    /// Starts the store: in memory, or in a file of `data`.
+    pub(super) async fn start(data: Option<&Path>) -> Result<Self, String> {
+        let database = match data {
+            None => Database::memory(),
+            Some(folder) => Database::new(&folder.join("table.db").to_string_lossy()),
+        };
+        let database = database.map_err(|error| format!("the store does not open: {error}"))?;
+        if data.is_some() {
+            database.sweep_ttl().map_err(|error| format!("the store cannot be swept: {error}"))?;
+        }
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let server =
+            tokio::spawn(serve_with_shutdown(listener, database, std::future::pending())).abort_handle();
+        Ok(Self { client: Client::new(), url: format!("http://{address}/"), server })
+    }
+
+    /// Passes a call on, and notes the capacity that it took.
+    pub(super) async fn call(
+        &self,
+        operation: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+        function: Option<&str>,
+        world: &World,
+    ) -> Answer {
+        let Ok(mut request) = serde_json::from_slice::<Value>(body) else {
+            return failure("dynamodb", 400, "SerializationException");
+        };
+        request["ReturnConsumedCapacity"] = json!("TOTAL");
+        let mut sent = self.client.post(&self.url).header(CONTENT_TYPE, JSON);
+        for name in ["x-amz-target", "authorization", "x-amz-date"] {
+            if let Some(value) = headers.get(name) {
+                sent = sent.header(name, value.as_bytes());
+            }
+        }
+        let Ok(answer) = sent.body(request.to_string()).send().await else {
+            return failure("dynamodb", 500, "InternalServerError");
+        };
+        let status = answer.status().as_u16();
+        let Ok(body) = answer.bytes().await else {
+            return failure("dynamodb", 500, "InternalServerError");
+        };
+        if let (Some(function), Ok(answer)) = (function, serde_json::from_slice::<Value>(&body)) {
+            note_capacity(world, function, operation, &answer["ConsumedCapacity"]);
+        }
+        Answer { status, content_type: JSON, error_type: None, body: body.to_vec() }
+    }
+}
+
+fn note_capacity(world: &World, function: &str, operation: &str, consumed: &Value) {
+    let units = |table: &Value| table["CapacityUnits"].as_f64().unwrap_or_default();
+    let units = match consumed {
+        Value::Array(tables) => tables.iter().map(units).sum(),
+        table => units(table),
+    };
+    let mut usage = world.usage();
+    let usage = usage.functions.entry(function.to_owned()).or_default();
+    if operation.contains("Get") {
+        usage.read_units += units;
+    } else {
+        usage.write_units += units;
+    }
+}

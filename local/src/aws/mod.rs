@@ -1,0 +1,192 @@
+//! One loopback endpoint that speaks the AWS protocols the functions use.
+//!
+//! `DynamoDB` is the embedded store's own server, with this endpoint in front; SNS, SES and Secrets
+//! Manager are stand-ins for the calls that Usher makes. The caller's access key id is the
+//! function's name, so that every call is counted where it belongs.
+
+mod dynamodb;
+mod secretsmanager;
+mod ses;
+mod sns;
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::world::{FaultKind, World};
+use secretsmanager::Secrets;
+
+/// Longer than any client of this endpoint waits.
+const NEVER: Duration = Duration::from_secs(60);
+
+/// A service's answer.
+pub(crate) struct Answer {
+    status: u16,
+    content_type: &'static str,
+    /// The error's name, where the protocol has it in a header.
+    error_type: Option<&'static str>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn ok(content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status: 200, content_type, error_type: None, body: body.into() }
+    }
+}
+
+/// The endpoint's state.
+pub(crate) struct Aws {
+    world: Arc<World>,
+    dynamodb: dynamodb::Upstream,
+    secrets: Secrets,
+    functions: Vec<&'static str>,
+}
+
+/// Which call this is.
+struct Called {
+    service: &'static str,
+    operation: String,
+}
+
+/// Why a connection is closed without an answer.
+#[derive(Debug)]
+struct Unanswered;
+
+impl std::fmt::Display for Unanswered {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("left without an answer on purpose")
+    }
+}
+
+impl std::error::Error for Unanswered {}
+
+impl Aws {
+    pub(crate) async fn new(
+        world: Arc<World>,
+        data: Option<&Path>,
+        functions: Vec<&'static str>,
+    ) -> Result<Self, String> {
+        let dynamodb = dynamodb::Upstream::start(data).await?;
+        let secrets = Secrets::open(data.map(|folder| folder.join("secrets.json")))?;
+        Ok(Self { world, dynamodb, secrets, functions })
+    }
+
+    /// Serves until the task is dropped.
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) -> Infallible {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else { continue };
+            let aws = Arc::clone(&self);
+            tokio::spawn(async move {
+                let service = service_fn(move |request| Arc::clone(&aws).answer(request));
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Unanswered> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(|_| Unanswered)?.to_bytes();
+        let called = called(&parts.headers, parts.uri.path(), &body);
+        let function = caller(&parts.headers).filter(|name| self.functions.contains(&name.as_str()));
+        let mut fault = None;
+        if let Some(function) = &function {
+            let mut usage = self.world.usage();
+            let calls = &mut usage.functions.entry(function.clone()).or_default().calls;
+            *calls.entry(format!("{}.{}", called.service, called.operation)).or_default() += 1;
+            drop(usage);
+            fault = self.world.take_fault(called.service, &called.operation);
+        }
+        let answer = match fault {
+            Some(FaultKind::Timeout) => {
+                tokio::time::sleep(NEVER).await;
+                return Err(Unanswered);
+            }
+            Some(FaultKind::Throttle) => failure(called.service, 400, "ThrottlingException"),
+            Some(FaultKind::ServerError) => failure(called.service, 500, "InternalServerError"),
+            Some(FaultKind::LostResponse) | None => {
+                self.carry_out(&called, &parts.headers, &body, function.as_deref()).await
+            }
+        };
+        if fault == Some(FaultKind::LostResponse) {
+            return Err(Unanswered);
+        }
+        let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+        *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, answer.content_type.parse().map_err(|_| Unanswered)?);
+        if let Some(error_type) = answer.error_type {
+            headers.insert("x-amzn-errortype", error_type.parse().map_err(|_| Unanswered)?);
+        }
+        Ok(response)
+    }
+
+    async fn carry_out(
+        &self,
+        called: &Called,
+        headers: &HeaderMap,
+        body: &[u8],
+        function: Option<&str>,
+    ) -> Answer {
+        match called.service {
+            "dynamodb" => self.dynamodb.call(&called.operation, headers, body, function, &self.world).await,
+            "secretsmanager" => self.secrets.call(&called.operation, body),
+            "ses" => ses::call(&called.operation, body, &self.world),
+            _ => sns::call(&called.operation, body, &self.world),
+        }
+    }
+}
+
+/// The access key id out of `AWS4-HMAC-SHA256 Credential=<id>/<date>/…`.
+fn caller(headers: &HeaderMap) -> Option<String> {
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let credential = header.split_once("Credential=")?.1;
+    Some(credential.split('/').next()?.to_owned())
+}
+
+fn called(headers: &HeaderMap, path: &str, body: &[u8]) -> Called {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    if let Some((service, operation)) = target.and_then(|target| target.split_once('.')) {
+        let service = if service.starts_with("DynamoDB") { "dynamodb" } else { "secretsmanager" };
+        return Called { service, operation: operation.to_owned() };
+    }
+    if path == "/v2/email/outbound-emails" {
+        return Called { service: "ses", operation: "SendEmail".to_owned() };
+    }
+    let action = form_urlencoded::parse(body).find(|(key, _)| key == "Action");
+    Called { service: "sns", operation: action.map(|(_, value)| value.into_owned()).unwrap_or_default() }
+}
+
+/// An error in the protocol of `service`.
+fn failure(service: &str, status: u16, name: &'static str) -> Answer {
+    match service {
+        "sns" => Answer {
+            status,
+            content_type: "text/xml",
+            error_type: None,
+            body: format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{name}</Code><Message>planned</Message>\
+                 </Error><RequestId>local</RequestId></ErrorResponse>"
+            )
+            .into_bytes(),
+        },
+        _ => Answer {
+            status,
+            content_type: "application/x-amz-json-1.0",
+            error_type: Some(name),
+            body: format!("{{\"__type\":\"{name}\",\"message\":\"planned\"}}").into_bytes(),
+        },
+    }
+}

@@ -1,0 +1,215 @@
+//! The local stack: the functions, a store, and stand-ins for SNS, SES and Secrets Manager, in one
+//! process on loopback. Nothing here reaches a Lambda binary.
+
+mod aws;
+mod control;
+mod event;
+mod gateway;
+mod page;
+mod runtime_api;
+pub mod world;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_secretsmanager::Client as SecretsManager;
+use aws_smithy_http_client::Builder as HttpClientBuilder;
+use axum::Router;
+use axum::response::Html;
+use axum::routing::{get, post};
+use shared::config::{Environment, retries, timeouts};
+use shared::provision::document::Document;
+use shared::provision::{Provisioner, Report};
+use shared::store::Store;
+use shared::{secrets, token};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::aws::Aws;
+use crate::gateway::{Gateway, Runner};
+use crate::runtime_api::Function;
+use crate::world::World;
+
+/// Where lines of the functions' logs go that are made outside this process' own log.
+pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The built-in demo's provisioning document.
+pub const DEMO: &str = include_str!("demo.json");
+
+/// Who calls AWS when the stack itself does.
+const OPERATOR: &str = "local-operator";
+
+/// How the stack is to run.
+pub struct Options {
+    /// The port on 127.0.0.1; 0 for any free one.
+    pub port: u16,
+    /// A folder to keep the table and the secrets in; in memory when absent.
+    pub data: Option<PathBuf>,
+    /// The provisioning document.
+    pub document: Document,
+    /// A folder with a binary for each function; in this process when absent.
+    pub binaries: Option<PathBuf>,
+    /// See [`Log`].
+    pub log: Log,
+}
+
+/// A running stack. It stops when it is dropped.
+pub struct Stack {
+    /// Where the API is, as `http://127.0.0.1:9000`.
+    pub url: String,
+    /// Where the AWS stand-ins are.
+    pub aws_url: String,
+    /// What provisioning did.
+    pub report: Report,
+    /// The clock, outbox and usage.
+    pub world: Arc<World>,
+    tasks: JoinSet<()>,
+}
+
+impl Stack {
+    /// Starts everything; it is ready when this returns.
+    ///
+    /// # Errors
+    /// A text for the person who started it: a port that is taken, a folder that cannot be
+    /// written, a binary that is not there.
+    pub async fn start(options: Options) -> Result<Self, String> {
+        let world = Arc::new(World::default());
+        let mut tasks = JoinSet::new();
+        if let Some(folder) = &options.data {
+            std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        }
+        let listener = bind(options.port).await?;
+        let url = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
+        let names = functions::ROUTES.iter().map(|route| route.name).collect();
+        let aws = Arc::new(Aws::new(Arc::clone(&world), options.data.as_deref(), names).await?);
+        let aws_listener = bind(0).await?;
+        let aws_url = format!("http://{}", aws_listener.local_addr().map_err(|error| error.to_string())?);
+        tasks.spawn(async move {
+            aws.serve(aws_listener).await;
+        });
+
+        let report = provision(&environment(OPERATOR, &aws_url, &url), &options.document).await?;
+        let mut runners = BTreeMap::new();
+        for route in functions::ROUTES {
+            let runner = match &options.binaries {
+                None => {
+                    let built = (route.build)(environment(route.name, &aws_url, &url)).await;
+                    Runner::Here(built.map_err(|failure| format!("{}: {failure}", route.name))?)
+                }
+                Some(folder) => {
+                    let variables = variables(route.name, &aws_url, &url);
+                    Runner::Binary(Function::new(route.name, folder, variables, Arc::clone(&options.log))?)
+                }
+            };
+            runners.insert(route.name, runner);
+        }
+        // What the functions did to start is no call's usage.
+        *world.usage() = world::Usage::default();
+        let curl = first_curl(&url);
+        let gateway = Arc::new(Gateway { world: Arc::clone(&world), runners, log: options.log });
+        let router = router(Arc::clone(&world), gateway, url.clone(), curl);
+        tasks.spawn(async move {
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            let _ = axum::serve(listener, service).await;
+        });
+        Ok(Self { url, aws_url, report, world, tasks })
+    }
+
+    /// Runs until the stack's servers end, which they do not by themselves.
+    pub async fn run(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn bind(port: u16) -> Result<TcpListener, String> {
+    TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| format!("port {port}: {error}"))
+}
+
+fn router(world: Arc<World>, gateway: Arc<Gateway>, url: String, curl: String) -> Router {
+    let start = {
+        let world = Arc::clone(&world);
+        move || async move { Html(page::start(&url, &curl, &world.outbox().clone())) }
+    };
+    let control = Router::new()
+        .route("/_local/health", get(control::health))
+        .route("/_local/outbox", get(control::outbox).delete(control::empty_outbox))
+        .route("/_local/clock", post(control::clock))
+        .route("/_local/faults", post(control::add_fault).delete(control::clear_faults))
+        .route("/_local/usage", get(control::usage).delete(control::empty_usage))
+        .with_state(world);
+    Router::new().route("/", get(start)).merge(control).fallback(gateway::handle).with_state(gateway)
+}
+
+async fn provision(environment: &Environment, document: &Document) -> Result<Report, String> {
+    let store = Store::new(environment);
+    store.create_table().await.map_err(|error| error.to_string())?;
+    let client = SecretsManager::new(&environment.aws);
+    let run = async {
+        let (pepper, _) = secrets::ensure(&client, &environment.pepper_secret, secrets::new_pepper()).await?;
+        token::keys::ensure(&store, &client, &environment.keys_secret).await?;
+        let pepper = secrets::parse_pepper(&pepper)?;
+        Provisioner { store: &store, pepper: &pepper }.apply(document).await
+    };
+    run.await.map_err(|failure| failure.to_string())
+}
+
+/// The environment of a function in this process. Its name is its access key id.
+fn environment(function: &str, aws_url: &str, public_url: &str) -> Environment {
+    let credentials = Credentials::new(function, "local", None, None, "local");
+    let aws = aws_config::SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(aws_url)
+        .timeout_config(timeouts())
+        .retry_config(retries())
+        // Plain HTTP: reading the machine's root certificates would take longer than all the rest.
+        .http_client(HttpClientBuilder::new().build_http())
+        .build();
+    Environment {
+        aws,
+        table: "usher".to_owned(),
+        keys_secret: "usher/keys".to_owned(),
+        pepper_secret: "usher/pepper".to_owned(),
+        public_url: public_url.to_owned(),
+        mail_from: "no-reply@usher.localhost".to_owned(),
+    }
+}
+
+/// The same environment for a binary.
+fn variables(function: &str, aws_url: &str, public_url: &str) -> BTreeMap<String, String> {
+    [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", function),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_ENDPOINT_URL", aws_url),
+        ("USHER_TABLE", "usher"),
+        ("USHER_KEYS_SECRET", "usher/keys"),
+        ("USHER_PEPPER_SECRET", "usher/pepper"),
+        ("USHER_PUBLIC_URL", public_url),
+        ("USHER_MAIL_FROM", "no-reply@usher.localhost"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// A login with the demo's key and person.
+#[must_use]
+pub fn first_curl(url: &str) -> String {
+    format!(
+        "curl -s {url}/v2/watch/auth/login \\\n  -H 'Authorization: Bearer usk_demo_tv_LocalDemoKeyForTheWatchSurface000001' \\\n  \
+         -d '{{\"type\":\"password\",\"credentials\":{{\"username\":\"ana\",\"password\":\"rosebud and the red balloon\"}}}}'"
+    )
+}
+
+/// Reads a provisioning document from a file.
+///
+/// # Errors
+/// A text that names the file and what is wrong.
+pub fn read_document(file: &Path) -> Result<Document, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Document::parse(&text).map_err(|invalid| format!("{}: {invalid}", file.display()))
+}

@@ -1,0 +1,80 @@
+//! `cargo run`: the whole of Usher on this machine.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use local::{DEMO, Options, Stack, first_curl, read_document};
+use shared::provision::document::Document;
+
+/// Runs Usher on this machine: the functions, a store, and stand-ins for SNS, SES and Secrets
+/// Manager. Nothing leaves the machine.
+#[derive(Parser)]
+#[command(name = "usher-local", version)]
+struct Arguments {
+    /// The port on 127.0.0.1; 0 for any free one.
+    #[arg(long, default_value_t = 9000)]
+    port: u16,
+    /// A provisioning document (JSON), instead of the built-in demo.
+    #[arg(long, value_name = "FILE")]
+    provision: Option<PathBuf>,
+    /// A folder to keep everything in; without it, everything is gone at the end.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A folder with the built functions, to run them as Lambda does, each in its own process.
+    #[arg(long, value_name = "DIR")]
+    binaries: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    shared::log::init(std::io::stderr);
+    match start(arguments).await {
+        Ok(stack) => {
+            tokio::select! {
+                () = stack.run() => ExitCode::FAILURE,
+                _ = tokio::signal::ctrl_c() => ExitCode::SUCCESS,
+            }
+        }
+        Err(problem) => {
+            eprintln!("usher-local: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what a person reads first")]
+async fn start(arguments: Arguments) -> Result<Stack, String> {
+    let is_demo = arguments.provision.is_none();
+    let document = match &arguments.provision {
+        Some(file) => read_document(file)?,
+        None => Document::parse(DEMO).map_err(|invalid| invalid.to_string())?,
+    };
+    let options = Options {
+        port: arguments.port,
+        data: arguments.data,
+        document,
+        binaries: arguments.binaries,
+        log: Arc::new(|line| eprintln!("{line}")),
+    };
+    let stack = Stack::start(options).await?;
+    let url = &stack.url;
+    println!("Usher is ready on {url} (open it in a browser for the outbox and the endpoints)");
+    println!("The AWS stand-ins are on {} (for `usher apply` with --endpoint-url)\n", stack.aws_url);
+    for change in &stack.report.changes {
+        println!("{change}");
+    }
+    for (id, key) in &stack.report.new_keys {
+        println!("new key   {id}: {} (shown this once)", key.expose());
+    }
+    if is_demo {
+        println!("\nAPI keys of the demo:");
+        println!("  watch            usk_demo_tv_LocalDemoKeyForTheWatchSurface000001");
+        println!("  watch, rotating  usk_demo_rotating_LocalDemoKeyThatRotatesTokens0000002");
+        println!("  admin            usk_demo_office_LocalDemoKeyForTheAdminSurface000003");
+        println!("\nSign in:\n\n{}\n", first_curl(url));
+    }
+    Ok(stack)
+}

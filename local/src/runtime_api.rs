@@ -1,0 +1,265 @@
+//! The Lambda Runtime API, for running the real binaries.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+//!
+//! Each instance of a function is a child process with a Runtime API of its own on a loopback port,
+//! so that the stack knows which instance holds which invocation. Instances are started as Lambda
+//! starts them: when an invocation finds none that is idle. One that crashes, or that passes an
+//! invocation's deadline and is killed, fails that invocation; the next one gets a new instance.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
+
+use crate::Log;
+
+/// How long an invocation may take, as in `template.yaml`.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How many instances of one function run at once.
+const MOST_INSTANCES: usize = 16;
+
+/// Why an invocation has no answer: for the log.
+pub(crate) type Broken = String;
+
+struct Job {
+    request_id: String,
+    event: String,
+    /// Epoch milliseconds by the machine's clock.
+    deadline: u128,
+    reply: oneshot::Sender<Result<Value, Broken>>,
+}
+
+/// One function: its binary, its queue, its instances.
+pub(crate) struct Function {
+    name: &'static str,
+    binary: PathBuf,
+    variables: BTreeMap<String, String>,
+    log: Log,
+    queue: mpsc::UnboundedSender<Job>,
+    jobs: AsyncMutex<mpsc::UnboundedReceiver<Job>>,
+    /// Jobs in the queue.
+    waiting: AtomicUsize,
+    /// Instances that ask for a job, or will once they have started.
+    ready: AtomicUsize,
+    instances: AtomicUsize,
+}
+
+/// One child process.
+struct Instance {
+    function: Arc<Function>,
+    current: Mutex<Option<Job>>,
+    kill: Notify,
+    has_started: AtomicUsize,
+}
+
+impl Function {
+    /// A function that starts no process yet.
+    pub(crate) fn new(
+        name: &'static str,
+        folder: &std::path::Path,
+        variables: BTreeMap<String, String>,
+        log: Log,
+    ) -> Result<Arc<Self>, String> {
+        // cargo-lambda builds `<name>/bootstrap`, cargo builds `<name>`.
+        let candidates = [folder.join(name).join("bootstrap"), folder.join(name)];
+        let binary = candidates.into_iter().find(|path| path.is_file());
+        let binary = binary.ok_or_else(|| format!("{} has no binary called {name}", folder.display()))?;
+        let (queue, jobs) = mpsc::unbounded_channel();
+        Ok(Arc::new(Self {
+            name,
+            binary,
+            variables,
+            log,
+            queue,
+            jobs: AsyncMutex::new(jobs),
+            waiting: AtomicUsize::new(0),
+            ready: AtomicUsize::new(0),
+            instances: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Invokes the function and waits for its answer.
+    pub(crate) async fn invoke(self: &Arc<Self>, request_id: &str, event: &Value) -> Result<Value, Broken> {
+        let (reply, answer) = oneshot::channel();
+        let deadline = std::time::SystemTime::now() + DEADLINE;
+        let deadline = deadline.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let job = Job { request_id: request_id.to_owned(), event: event.to_string(), deadline, reply };
+        let waiting = self.waiting.fetch_add(1, Ordering::AcqRel) + 1;
+        self.queue.send(job).map_err(|_| "the queue is closed".to_owned())?;
+        if waiting > self.ready.load(Ordering::Acquire)
+            && self.instances.load(Ordering::Acquire) < MOST_INSTANCES
+        {
+            self.start().await?;
+        }
+        // Twice the deadline: once in the queue at most, once at work.
+        match tokio::time::timeout(DEADLINE * 2, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err("the instance is gone".to_owned()),
+            Err(_) => Err("no instance took the invocation in time".to_owned()),
+        }
+    }
+
+    async fn start(self: &Arc<Self>) -> Result<(), Broken> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let mut child = Command::new(&self.binary)
+            .env_clear()
+            .envs(&self.variables)
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", self.name)
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", self.name)
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "local")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("{} does not start: {error}", self.name))?;
+        self.instances.fetch_add(1, Ordering::AcqRel);
+        self.ready.fetch_add(1, Ordering::AcqRel);
+        copy_lines(child.stdout.take(), &self.log);
+        copy_lines(child.stderr.take(), &self.log);
+        let instance = Arc::new(Instance {
+            function: Arc::clone(self),
+            current: Mutex::new(None),
+            kill: Notify::new(),
+            has_started: AtomicUsize::new(0),
+        });
+        let router = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .route("/2018-06-01/runtime/init/error", post(init_error))
+            .with_state(Arc::clone(&instance));
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        tokio::spawn(async move {
+            instance.watch(child).await;
+            server.abort();
+        });
+        Ok(())
+    }
+}
+
+impl Instance {
+    fn take_current(&self, id: &str) -> Option<Job> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.take_if(|job| job.request_id == id)
+    }
+
+    /// Waits for the process to end, by itself or by force, and fails what it held.
+    async fn watch(&self, mut child: Child) {
+        let how = tokio::select! {
+            status = child.wait() => status.map_or_else(|error| error.to_string(), |status| status.to_string()),
+            () = self.kill.notified() => {
+                let _ = child.kill().await;
+                "killed at the deadline".to_owned()
+            }
+        };
+        self.function.instances.fetch_sub(1, Ordering::AcqRel);
+        let mut held = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if self.has_started.load(Ordering::Acquire) == 0 {
+            // It died during init: so would the next one, and the job that it was started for
+            // would wait for ever.
+            self.function.ready.fetch_sub(1, Ordering::AcqRel);
+            if let Ok(job) = self.function.jobs.lock().await.try_recv() {
+                self.function.waiting.fetch_sub(1, Ordering::AcqRel);
+                held = Some(job);
+            }
+        }
+        if let Some(job) = held {
+            let _ = job.reply.send(Err(format!("{} ended: {how}", self.function.name)));
+        }
+    }
+}
+
+/// Counts an instance as ready while it waits for a job, however the wait ends.
+struct Ready<'a>(&'a Function);
+
+impl Drop for Ready<'_> {
+    fn drop(&mut self) {
+        self.0.ready.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+async fn next(State(instance): State<Arc<Instance>>) -> Response {
+    let function = &instance.function;
+    if instance.has_started.swap(1, Ordering::AcqRel) == 1 {
+        function.ready.fetch_add(1, Ordering::AcqRel);
+    }
+    let ready = Ready(function);
+    let job = function.jobs.lock().await.recv().await;
+    drop(ready);
+    let Some(job) = job else { return StatusCode::GONE.into_response() };
+    function.waiting.fetch_sub(1, Ordering::AcqRel);
+    let headers = [
+        ("lambda-runtime-aws-request-id", job.request_id.clone()),
+        ("lambda-runtime-deadline-ms", job.deadline.to_string()),
+        (
+            "lambda-runtime-invoked-function-arn",
+            format!("arn:aws:lambda:us-east-1:123456789012:function:{}", function.name),
+        ),
+    ];
+    let (event, id) = (job.event.clone(), job.request_id.clone());
+    *instance.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
+    let watched = Arc::clone(&instance);
+    tokio::spawn(async move {
+        tokio::time::sleep(DEADLINE).await;
+        if let Some(job) = watched.take_current(&id) {
+            let _ = job.reply.send(Err("the deadline passed".to_owned()));
+            watched.kill.notify_one();
+        }
+    });
+    (headers, event).into_response()
+}
+
+fn finish(instance: &Instance, id: &str, answer: Result<Value, Broken>) -> Response {
+    match instance.take_current(id) {
+        Some(job) => {
+            let _ = job.reply.send(answer);
+            (StatusCode::ACCEPTED, axum::Json(json!({ "status": "OK" }))).into_response()
+        }
+        None => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+async fn response(State(instance): State<Arc<Instance>>, Path(id): Path<String>, body: Bytes) -> Response {
+    let answer = serde_json::from_slice(&body).map_err(|_| "the response is not JSON".to_owned());
+    finish(&instance, &id, answer)
+}
+
+async fn error(State(instance): State<Arc<Instance>>, Path(id): Path<String>, body: Bytes) -> Response {
+    let cause = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    let cause = cause["errorType"].as_str().unwrap_or("unknown").to_owned();
+    finish(&instance, &id, Err(format!("the function failed: {cause}")))
+}
+
+async fn init_error() -> StatusCode {
+    StatusCode::ACCEPTED
+}
+
+fn copy_lines(stream: Option<impl AsyncRead + Unpin + Send + 'static>, log: &Log) {
+    let Some(stream) = stream else { return };
+    let log = Arc::clone(log);
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            log(&line);
+        }
+    });
+}

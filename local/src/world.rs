@@ -1,0 +1,175 @@
+//! What the stack's parts share: the clock, what was sent, what was used, what is to fail.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// The clock that all functions see, through the events that they get.
+#[derive(Debug, Default)]
+pub struct Clock {
+    ahead_milliseconds: AtomicI64,
+}
+
+impl Clock {
+    /// Epoch milliseconds.
+    #[must_use]
+    pub fn now_milliseconds(&self) -> i64 {
+        let machine = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let machine = i64::try_from(machine.as_millis()).unwrap_or(i64::MAX);
+        machine.saturating_add(self.ahead_milliseconds.load(Ordering::Acquire))
+    }
+
+    /// Epoch seconds.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.now_milliseconds() / 1000
+    }
+
+    /// Moves the clock forward, or back for a negative number.
+    pub fn advance(&self, seconds: i64) {
+        self.ahead_milliseconds.fetch_add(seconds.saturating_mul(1000), Ordering::AcqRel);
+    }
+}
+
+/// A text message that was sent.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sms {
+    /// The number.
+    pub to: String,
+    /// The text.
+    pub body: String,
+    /// Epoch seconds.
+    pub at: i64,
+}
+
+/// An e-mail that was sent.
+#[derive(Clone, Debug, Serialize)]
+pub struct Email {
+    /// The first recipient.
+    pub to: String,
+    /// The sender, with name.
+    pub from: String,
+    /// The subject.
+    pub subject: String,
+    /// The plain part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+    /// Epoch seconds.
+    pub at: i64,
+}
+
+/// Everything that was sent, oldest first.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Outbox {
+    /// By SNS.
+    pub sms: Vec<Sms>,
+    /// By SES.
+    pub email: Vec<Email>,
+}
+
+/// What one function used.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FunctionUsage {
+    /// How often it was called.
+    pub invocations: u64,
+    /// AWS calls, as `dynamodb.GetItem`.
+    pub calls: BTreeMap<String, u64>,
+    /// `DynamoDB` read units.
+    pub read_units: f64,
+    /// `DynamoDB` write units.
+    pub write_units: f64,
+}
+
+/// What the functions used.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Usage {
+    /// By function.
+    pub functions: BTreeMap<String, FunctionUsage>,
+}
+
+/// How an AWS call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// The service says that it is asked too much.
+    Throttle,
+    /// The service answers 500.
+    ServerError,
+    /// The service does not answer, and does nothing.
+    Timeout,
+    /// The call is carried out, and its answer is not delivered.
+    LostResponse,
+}
+
+/// The next `count` matching AWS calls of functions fail.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// `dynamodb`, `sns`, `ses` or `secretsmanager`.
+    pub service: String,
+    /// `UpdateItem`, or `*`.
+    pub operation: String,
+    /// How.
+    pub error: FaultKind,
+    /// How many times.
+    pub count: u32,
+}
+
+/// The shared state.
+#[derive(Debug, Default)]
+pub struct World {
+    /// See [`Clock`].
+    pub clock: Clock,
+    outbox: Mutex<Outbox>,
+    usage: Mutex<Usage>,
+    faults: Mutex<Vec<Fault>>,
+}
+
+fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    /// What was sent.
+    pub fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        open(&self.outbox)
+    }
+
+    /// What was used.
+    pub fn usage(&self) -> MutexGuard<'_, Usage> {
+        open(&self.usage)
+    }
+
+    /// Notes one call of a function.
+    pub fn count_invocation(&self, function: &str) {
+        self.usage().functions.entry(function.to_owned()).or_default().invocations += 1;
+    }
+
+    /// Plans a fault.
+    pub fn add_fault(&self, fault: Fault) {
+        open(&self.faults).push(fault);
+    }
+
+    /// Forgets all planned faults.
+    pub fn clear_faults(&self) {
+        open(&self.faults).clear();
+    }
+
+    /// The fault that hits this call, if one is planned; it is used up by that.
+    #[must_use]
+    pub fn take_fault(&self, service: &str, operation: &str) -> Option<FaultKind> {
+        let mut faults = open(&self.faults);
+        let matches = |fault: &Fault| {
+            fault.service == service && (fault.operation == "*" || fault.operation == operation)
+        };
+        let index = faults.iter().position(|fault| fault.count > 0 && matches(fault))?;
+        faults[index].count -= 1;
+        let kind = faults[index].error;
+        faults.retain(|fault| fault.count > 0);
+        Some(kind)
+    }
+}

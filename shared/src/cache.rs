@@ -1,0 +1,88 @@
+//! A value that a warm function keeps: fetched during init, refreshed beside later calls.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lambda_http::BoxFuture;
+
+use crate::failure::Failure;
+
+/// The age in seconds at which a value is fetched again.
+const REFRESH_AFTER: i64 = 5 * 60;
+/// The least time in seconds between two fetches that a caller forces.
+const FORCED_AFTER: i64 = 5;
+
+type Load<T> = dyn Fn() -> BoxFuture<'static, Result<T, Failure>> + Send + Sync;
+
+/// A fetched value and the way to fetch it again.
+pub struct Cached<T> {
+    value: RwLock<Arc<T>>,
+    fetched_at: AtomicI64,
+    load: Box<Load<T>>,
+}
+
+impl<T: Send + Sync + 'static> Cached<T> {
+    /// Fetches the value for the first time.
+    ///
+    /// # Errors
+    /// What `load` returns: a function that cannot have its keys does not start.
+    pub async fn new(
+        load: impl Fn() -> BoxFuture<'static, Result<T, Failure>> + Send + Sync + 'static,
+    ) -> Result<Arc<Self>, Failure> {
+        let value = load().await?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+        Ok(Arc::new(Self {
+            value: RwLock::new(Arc::new(value)),
+            fetched_at: AtomicI64::new(i64::try_from(now).unwrap_or(i64::MAX)),
+            load: Box::new(load),
+        }))
+    }
+
+    /// The value. Once it is five minutes old at `now`, a fetch is begun beside the call, which
+    /// goes on with the old value; when that fetch fails, the old value stays and the next call
+    /// tries again.
+    #[must_use]
+    pub fn get(self: &Arc<Self>, now: i64) -> Arc<T> {
+        if self.claim_fetch(now, REFRESH_AFTER) {
+            let cached = Arc::clone(self);
+            tokio::spawn(async move { cached.fetch().await });
+        }
+        self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fetches the value now, since the one at hand lacks something; at most every five seconds,
+    /// so that bad input cannot turn into a stream of fetches.
+    pub async fn get_newer(self: &Arc<Self>, now: i64) -> Arc<T> {
+        if self.claim_fetch(now, FORCED_AFTER) {
+            self.fetch().await;
+        }
+        self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a value of this age is to be fetched by this caller, and by no other meanwhile.
+    fn claim_fetch(&self, now: i64, after: i64) -> bool {
+        let fetched_at = self.fetched_at.load(Ordering::Acquire);
+        now - fetched_at >= after
+            && self.fetched_at.compare_exchange(fetched_at, now, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    async fn fetch(&self) {
+        match (self.load)().await {
+            Ok(value) => {
+                *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
+            }
+            Err(failure) => {
+                self.fetched_at.store(0, Ordering::Release);
+                tracing::warn!(target: "usher", cause = ?failure, "refresh failed");
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Cached<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Cached")
+    }
+}

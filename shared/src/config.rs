@@ -1,0 +1,64 @@
+//! What a function is told by its environment.
+
+use std::env;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+/// Everything outside a function that it depends on. On Lambda it comes from environment
+/// variables that `template.yaml` sets; the local stack makes it by hand.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Region, credentials and endpoints for the AWS clients.
+    pub aws: SdkConfig,
+    /// `USHER_TABLE`: the `DynamoDB` table's name.
+    pub table: String,
+    /// `USHER_KEYS_SECRET`: name or ARN of the secret that holds the signing keys.
+    pub keys_secret: String,
+    /// `USHER_PEPPER_SECRET`: name or ARN of the secret that holds the pepper.
+    pub pepper_secret: String,
+    /// `USHER_PUBLIC_URL`: where clients reach the API, without a trailing slash. It is the
+    /// tokens' `iss` and the base of links in e-mails.
+    pub public_url: String,
+    /// `USHER_MAIL_FROM`: the address that mail comes from, unless an enterprise has its own.
+    pub mail_from: String,
+}
+
+impl Environment {
+    /// Reads the environment of a Lambda function. Variables that the function does not need may
+    /// be absent; then their value is empty.
+    pub async fn from_variables() -> Self {
+        let variable = |name| env::var(name).unwrap_or_default();
+        let aws = aws_config::defaults(BehaviorVersion::latest())
+            .timeout_config(timeouts())
+            .retry_config(retries())
+            .load()
+            .await;
+        Self {
+            aws,
+            table: variable("USHER_TABLE"),
+            keys_secret: variable("USHER_KEYS_SECRET"),
+            pepper_secret: variable("USHER_PEPPER_SECRET"),
+            public_url: variable("USHER_PUBLIC_URL").trim_end_matches('/').to_owned(),
+            mail_from: variable("USHER_MAIL_FROM"),
+        }
+    }
+}
+
+/// How long an AWS call may take: three attempts fit into a function's 10 seconds.
+#[must_use]
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_millis(1_500))
+        .operation_timeout(Duration::from_secs(6))
+        .build()
+}
+
+/// Three attempts, the first pause up to 50 ms: `DynamoDB` answers in single milliseconds.
+#[must_use]
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
+}

@@ -1,0 +1,26 @@
+//! What Usher's endpoints have in common. Nothing here knows of any endpoint.
+//!
+//! An endpoint reads a [`request::Call`], talks to the [`store::Store`], and answers with a
+//! [`reply::Reply`] or a [`failure::Failure`]; [`endpoint`] runs it.
+
+pub mod api_key;
+pub mod body;
+pub mod cache;
+pub mod config;
+pub mod crypto;
+pub mod endpoint;
+pub mod failure;
+pub mod identity;
+pub mod limits;
+pub mod log;
+pub mod mail;
+pub mod page;
+pub mod password;
+pub mod pin;
+pub mod private;
+pub mod provision;
+pub mod reply;
+pub mod request;
+pub mod secrets;
+pub mod store;
+pub mod token;

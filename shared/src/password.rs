@@ -1,0 +1,213 @@
+//! Passwords: what is accepted, how they are hashed, and how a login compares one.
+
+use std::sync::OnceLock;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::body::Invalid;
+use crate::failure::Failure;
+use crate::identity;
+use crate::private::Private;
+
+/// The longest password that is read, in characters. Nothing is ever truncated.
+pub const MAX_CHARS: usize = 512;
+/// The shortest password that an enterprise can allow, in characters (NIST SP 800-63B-4 §3.1.1.2).
+pub const MIN_CHARS: usize = 8;
+
+/// Passwords of 8 and more characters that attackers try first, lower-case, in byte order. The
+/// entries are the longer ones of the 20,000 most common passwords of public breaches.
+const COMMON: &str = include_str!("password/common.txt");
+
+/// A hash with today's parameters that no password has: it is compared with when there is no
+/// user, so that an unknown user costs what a known one costs.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$dXNoZXItbm9ib2R5LXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Argon2id with 19 MiB, two passes, one lane (OWASP Password Storage; NIST SP 800-63B-4).
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(19 * 1024, 2, 1, None).expect("the parameters are in range");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// Refuses a new password that is too short (counted in characters after NFC), too long, common,
+/// or one of `context` (user name, e-mail address, enterprise), alone or with digits behind it.
+///
+/// # Errors
+/// An [`Invalid`] that names `field` and the rule.
+pub fn check(field: &str, password: &Private, min: usize, context: &[&str]) -> Result<(), Invalid> {
+    let text: String = password.expose().nfc().collect();
+    let chars = text.chars().count();
+    if chars < min {
+        return Err(Invalid::new(field, format!("must be at least {min} characters")));
+    }
+    if chars > MAX_CHARS {
+        return Err(Invalid::new(field, format!("must be at most {MAX_CHARS} characters")));
+    }
+    let lower = text.to_lowercase();
+    if common().binary_search(&lower.as_str()).is_ok() {
+        return Err(Invalid::new(field, "is a common password"));
+    }
+    let folded = identity::canonical(&text);
+    let core = folded.trim_end_matches(|c: char| c.is_numeric() || c.is_ascii_punctuation());
+    let is_about = |word: &str| {
+        let word = identity::canonical(word);
+        let local = word.split('@').next().unwrap_or_default();
+        !word.is_empty() && (folded == word || core == word || core == local)
+    };
+    if context.iter().any(|word| is_about(word)) {
+        return Err(Invalid::new(field, "must not be your name or address"));
+    }
+    Ok(())
+}
+
+fn common() -> &'static [&'static str] {
+    static LIST: OnceLock<Vec<&'static str>> = OnceLock::new();
+    LIST.get_or_init(|| COMMON.lines().collect())
+}
+
+/// Hashes a password for the table: a PHC string, salted. Takes about 25 ms of one core, on a
+/// thread of its own.
+///
+/// # Errors
+/// [`Failure::Internal`] when there is no memory or no randomness for it.
+pub async fn hash(password: Private) -> Result<String, Failure> {
+    on_own_thread(move || {
+        let text: String = password.expose().nfc().collect();
+        let hash: Result<PasswordHash, _> = argon2().hash_password(text.as_bytes());
+        hash.map(|hash| hash.to_string()).map_err(|error| format!("hashing a password: {error}"))
+    })
+    .await?
+    .map_err(Failure::Internal)
+}
+
+/// How a password compares with a stored hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// Another password, or nobody's.
+    No,
+    /// The right one.
+    Yes,
+    /// The right one, under a hash weaker than today's, which this login should replace.
+    Outdated,
+}
+
+/// Compares a password with a stored hash, or with nobody's in the same time.
+///
+/// Besides Argon2 it reads what other systems export: bcrypt, and PBKDF2 and scrypt as PHC strings.
+///
+/// # Errors
+/// [`Failure::Internal`] when the hash cannot be computed.
+pub async fn verify(stored: Option<String>, password: Private) -> Result<Match, Failure> {
+    on_own_thread(move || {
+        let text: String = password.expose().nfc().collect();
+        let right = matches(stored.as_deref().unwrap_or(NOBODY), text.as_bytes());
+        match stored {
+            Some(hash) if right && is_outdated(&hash) => Match::Outdated,
+            Some(_) if right => Match::Yes,
+            _ => Match::No,
+        }
+    })
+    .await
+}
+
+fn matches(stored: &str, password: &[u8]) -> bool {
+    if stored.starts_with("$2") {
+        return bcrypt::verify(password, stored).unwrap_or(false);
+    }
+    let Ok(hash) = PasswordHash::new(stored) else { return false };
+    match hash.algorithm.as_str() {
+        "scrypt" => scrypt::Scrypt::default().verify_password(password, &hash).is_ok(),
+        "pbkdf2-sha256" | "pbkdf2-sha512" => {
+            pbkdf2::Pbkdf2::default().verify_password(password, &hash).is_ok()
+        }
+        // Reads variant, version and costs from the hash itself.
+        _ => argon2().verify_password(password, &hash).is_ok(),
+    }
+}
+
+/// Whether `hash` is one that [`verify`] can read.
+#[must_use]
+pub fn is_supported(hash: &str) -> bool {
+    if hash.starts_with("$2") {
+        return bcrypt::verify("", hash).is_ok();
+    }
+    PasswordHash::new(hash).is_ok_and(|hash| {
+        let known = ["argon2id", "argon2i", "argon2d", "scrypt", "pbkdf2-sha256", "pbkdf2-sha512"];
+        known.contains(&hash.algorithm.as_str()) && hash.hash.is_some()
+    })
+}
+
+fn is_outdated(stored: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(stored) else { return true };
+    let today = argon2();
+    let strong = |params: &Params| {
+        params.m_cost() >= today.params().m_cost() && params.t_cost() >= today.params().t_cost()
+    };
+    hash.algorithm.as_str() != "argon2id" || !Params::try_from(&hash).is_ok_and(|params| strong(&params))
+}
+
+async fn on_own_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Failure::Internal("the hashing thread died".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(password: &str) -> String {
+        let context = ["ana", "ana.lopez@acme.example", "acme"];
+        check("password", &password.into(), 8, &context).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_blocklist_is_in_byte_order() {
+        assert!(common().is_sorted() && common().len() > 8_000);
+    }
+
+    #[test]
+    fn passwords_that_are_refused() {
+        assert_eq!(refusal("seven77"), "password: must be at least 8 characters");
+        assert_eq!(refusal("Password1"), "password: is a common password");
+        assert_eq!(refusal("Ana.Lopez2026!"), "password: must not be your name or address");
+        assert_eq!(refusal("acme12345"), "password: must not be your name or address");
+        assert_eq!(refusal(&"x".repeat(513)), "password: must be at most 512 characters");
+    }
+
+    #[test]
+    fn long_spaced_and_unicode_passwords_are_accepted() {
+        for good in ["correct horse battery staple", "пароль с пробелом", &"é".repeat(64)] {
+            assert!(check("password", &good.into(), 8, &[]).is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_matches_its_password_in_any_composition() {
+        let hash = hash("caf\u{e9} noir".into()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        let decomposed = verify(Some(hash.clone()), "cafe\u{301} noir".into()).await.unwrap();
+        assert_eq!(decomposed, Match::Yes);
+        assert_eq!(verify(Some(hash), "cafe noir".into()).await.unwrap(), Match::No);
+        assert_eq!(verify(None, "caf\u{e9} noir".into()).await.unwrap(), Match::No);
+    }
+
+    #[tokio::test]
+    async fn imported_hashes_match_and_are_outdated() {
+        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
+        let weak: PasswordHash = weak.hash_password(b"old password").unwrap();
+        let scrypt: PasswordHash = scrypt::Scrypt::default().hash_password(b"old password").unwrap();
+        let pbkdf2: PasswordHash = pbkdf2::Pbkdf2::default().hash_password(b"old password").unwrap();
+        let bcrypt = bcrypt::hash("old password", 4).unwrap();
+        for stored in [weak.to_string(), scrypt.to_string(), pbkdf2.to_string(), bcrypt] {
+            assert!(is_supported(&stored), "{stored}");
+            let right = verify(Some(stored.clone()), "old password".into()).await.unwrap();
+            assert_eq!(right, Match::Outdated, "{stored}");
+            assert_eq!(verify(Some(stored), "new password".into()).await.unwrap(), Match::No);
+        }
+        assert!(is_supported(NOBODY) && !is_supported("plain") && !is_supported("$md5$x"));
+    }
+}

@@ -1,0 +1,79 @@
+//! PINs of a provisioning document.
+
+use super::document::PinEntry;
+use super::{Change, Provisioner, Report, outcome};
+use crate::crypto;
+use crate::failure::Failure;
+use crate::pin;
+use crate::store::parse;
+use crate::store::pin::Pin;
+use crate::store::user::User;
+
+/// A PIN of fewer letters and digits is within reach of guessing.
+const SAFE_CHARS: usize = 8;
+
+impl Provisioner<'_> {
+    pub(super) async fn pin(
+        &self,
+        enterprise: &str,
+        entry: &PinEntry,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let what = format!("PIN {enterprise}/{}", entry.label);
+        if pin::canonical(entry.pin.expose()).chars().count() < SAFE_CHARS {
+            report.changes.push(Change::Warning(format!("{what}: shorter than {SAFE_CHARS} characters")));
+        }
+        let lookup_hash = pin::lookup_hash(self.pepper, enterprise, &entry.pin);
+        let [found] = self.store.read([&Pin::key(enterprise, &lookup_hash)]).await?;
+        let found = parse::<Pin>(found)?;
+        let change = match &found {
+            Some(found) if is_same(found, entry) => Change::Unchanged(what),
+            _ => {
+                let written = self.write_pin(enterprise, &lookup_hash, entry, found.as_ref()).await?;
+                outcome(written, found.is_some(), what)?
+            }
+        };
+        report.changes.push(change);
+        Ok(())
+    }
+
+    async fn write_pin(
+        &self,
+        enterprise: &str,
+        lookup_hash: &str,
+        entry: &PinEntry,
+        found: Option<&Pin>,
+    ) -> Result<bool, Failure> {
+        let id = found.map_or_else(|| format!("pin-{}", crypto::new_id()), |pin| pin.user.clone());
+        let old_epoch = found.map(|pin| pin.epoch);
+        // Any change ends the holder's sessions: their end or their permission may have moved.
+        let epoch = old_epoch.map_or(0, |epoch| epoch + 1);
+        let holder = User {
+            id: id.clone(),
+            username: entry.label.as_str().into(),
+            email: None,
+            epoch,
+            roles: vec!["viewer".to_owned()],
+            disabled: entry.disabled,
+        };
+        let pin = Pin {
+            user: id,
+            label: entry.label.clone(),
+            epoch,
+            not_after: entry.expires_at,
+            disabled: entry.disabled,
+        };
+        let writes = vec![
+            match old_epoch {
+                None => self.store.creating_user(enterprise, &holder)?,
+                Some(epoch) => self.store.replacing_user(enterprise, &holder, epoch)?,
+            },
+            self.store.writing_pin(enterprise, lookup_hash, &pin)?,
+        ];
+        Ok(self.store.transact(writes).await?.is_ok())
+    }
+}
+
+fn is_same(found: &Pin, entry: &PinEntry) -> bool {
+    found.label == entry.label && found.not_after == entry.expires_at && found.disabled == entry.disabled
+}

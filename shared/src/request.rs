@@ -1,0 +1,135 @@
+//! The call that a handler sees: what API Gateway passed on, and nothing that a client can forge.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lambda_http::http::header;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+
+use crate::api_key::PresentedKey;
+use crate::body::{Invalid, MAX_BYTES, Object};
+use crate::failure::Failure;
+use crate::private::Private;
+
+/// One HTTP request, as a handler reads it.
+#[derive(Debug)]
+pub struct Call {
+    /// Epoch seconds at which API Gateway received the request (`requestContext.timeEpoch`); the
+    /// clock by which all expiry is judged, so that one call sees one time.
+    pub now: i64,
+    /// The id that the log and `X-Request-Id` carry.
+    pub request_id: String,
+    /// The caller's address as API Gateway saw it (`requestContext.http.sourceIp`). Never
+    /// `X-Forwarded-For`, which a client writes.
+    pub source: String,
+    request: Request,
+}
+
+impl Call {
+    /// Reads a request that came through an API Gateway HTTP API, payload format 2.0.
+    #[must_use]
+    pub fn new(request: Request) -> Self {
+        let RequestContext::ApiGatewayV2(gateway) = request.request_context() else {
+            unreachable!("the crate feature apigw_http admits no other kind of event");
+        };
+        let request_id =
+            request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+        Self {
+            now: epoch_seconds(gateway.time_epoch),
+            request_id,
+            source: gateway.http.source_ip.unwrap_or_default(),
+            request,
+        }
+    }
+
+    fn authorization(&self) -> Option<&str> {
+        self.request.headers().get(header::AUTHORIZATION)?.to_str().ok()
+    }
+
+    /// The API key that the call carries.
+    ///
+    /// # Errors
+    /// As [`PresentedKey::from_header`].
+    pub fn api_key(&self) -> Result<PresentedKey, Failure> {
+        PresentedKey::from_header(self.authorization())
+    }
+
+    /// The user's token that the call carries: `JWT <token>`, `Bearer <token>` or the bare token.
+    ///
+    /// # Errors
+    /// [`Failure::NoAuthorization`] when the header is missing or is none of the three;
+    /// [`Failure::Token`] when it carries something else than three dot-separated parts.
+    pub fn user_token(&self) -> Result<Private, Failure> {
+        let header = self.authorization().map(str::trim).unwrap_or_default();
+        let token = match header.split_once(' ') {
+            None => header,
+            Some((scheme, token))
+                if scheme.eq_ignore_ascii_case("jwt") || scheme.eq_ignore_ascii_case("bearer") =>
+            {
+                token.trim()
+            }
+            Some(_) => "",
+        };
+        if token.is_empty() || token.contains(' ') {
+            return Err(Failure::NoAuthorization);
+        }
+        if token.split('.').count() != 3 {
+            return Err(Failure::Token);
+        }
+        Ok(token.into())
+    }
+
+    /// The JSON body.
+    ///
+    /// # Errors
+    /// As [`Object::parse`].
+    pub fn body(&self) -> Result<Object, Invalid> {
+        Object::parse(self.request.body().as_ref())
+    }
+
+    /// A field of an HTML form (`application/x-www-form-urlencoded`); `None` when it is absent or
+    /// the body is too large.
+    #[must_use]
+    pub fn form_field(&self, name: &str) -> Option<Private> {
+        let body: &[u8] = self.request.body().as_ref();
+        if body.len() > MAX_BYTES {
+            return None;
+        }
+        form_urlencoded::parse(body).find_map(|(key, value)| (key == name).then(|| value.into_owned().into()))
+    }
+
+    /// A parameter of the path, as `reset_code`; empty when the route has none of that name.
+    #[must_use]
+    pub fn path_parameter(&self, name: &str) -> String {
+        self.request
+            .path_parameters_ref()
+            .and_then(|parameters| parameters.first(name))
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+/// `timeEpoch` in seconds. API Gateway writes milliseconds; `sam local start-api` writes seconds;
+/// an event made by hand may have none, and then the machine's clock counts.
+fn epoch_seconds(time_epoch: i64) -> i64 {
+    const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+    match time_epoch {
+        ..=0 => SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)),
+        1..FIRST_MILLISECONDS => time_epoch,
+        _ => time_epoch / 1000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_read_in_both_units() {
+        assert_eq!(epoch_seconds(1_795_000_000_123), 1_795_000_000);
+        assert_eq!(epoch_seconds(1_795_000_000), 1_795_000_000);
+        assert!(epoch_seconds(0) > 1_795_000_000 - 400_000_000);
+    }
+}

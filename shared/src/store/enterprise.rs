@@ -1,0 +1,131 @@
+//! Enterprises: the tenants. Settings that nobody set have CONTRACT.md's defaults.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Key, Store};
+
+/// One tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enterprise {
+    /// `[a-z0-9-]{1,40}`; part of every key of everything that the enterprise has.
+    pub id: String,
+    /// What people read in e-mails and on pages.
+    pub name: String,
+    /// Host names that belong to the enterprise.
+    #[serde(default)]
+    pub domains: Vec<String>,
+    /// How it signs people in.
+    #[serde(default)]
+    pub settings: Settings,
+    /// Its single sign-on, kept as the provisioning document has it, less the client secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sso: Option<Sso>,
+}
+
+/// How an enterprise signs people in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Which `type`s the Watch login takes: `password`, `pin`.
+    pub watch_methods: Vec<String>,
+    /// Seconds that a refresh token lives.
+    pub refresh_seconds_min: i64,
+    /// Seconds that it lives with `persist` or `extended_expiry`.
+    pub refresh_seconds_max: i64,
+    /// Whether people may sign up by themselves.
+    pub signup: bool,
+    /// Whether admins may sign in through their identity provider only.
+    pub sso_only: bool,
+    /// Countries (ISO 3166-1 alpha-2) to which codes may be sent by SMS.
+    pub otp_countries: Vec<String>,
+    /// Seconds that a TV waits between two polls.
+    pub polling_interval: i64,
+    /// The shortest password, in characters.
+    pub password_min_length: usize,
+    /// How e-mails look.
+    pub mail: MailSettings,
+}
+
+/// How an enterprise's e-mails look. What is absent is the deployment's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailSettings {
+    /// The brand that e-mails and pages show; the enterprise's name when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The sender's address, verified in SES; `USHER_MAIL_FROM` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The page that reset links open, without a trailing slash; `<public URL>/reset` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_page: Option<String>,
+}
+
+/// An enterprise's `OpenID` provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sso {
+    /// The provider's issuer URL.
+    pub issuer: String,
+    /// Usher's client id there.
+    pub client_id: String,
+    /// Where the provider sends the browser back to.
+    pub redirect_uri: String,
+    /// Whether a first sign-in creates the admin.
+    #[serde(default)]
+    pub jit: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            watch_methods: vec!["password".into(), "pin".into()],
+            refresh_seconds_min: 24 * 60 * 60,
+            refresh_seconds_max: 30 * 24 * 60 * 60,
+            signup: true,
+            sso_only: false,
+            otp_countries: Vec::new(),
+            polling_interval: 10,
+            password_min_length: crate::password::MIN_CHARS,
+            mail: MailSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Whether the Watch login takes `method`.
+    #[must_use]
+    pub fn has_watch_method(&self, method: &str) -> bool {
+        self.watch_methods.iter().any(|enabled| enabled == method)
+    }
+
+    /// Seconds that a new session lives.
+    #[must_use]
+    pub fn refresh_seconds(&self, extended: bool) -> i64 {
+        if extended { self.refresh_seconds_max } else { self.refresh_seconds_min }
+    }
+}
+
+impl Enterprise {
+    /// The item's key.
+    #[must_use]
+    pub fn key(id: &str) -> Key {
+        Key::new(format!("ENT#{id}"), "ENT")
+    }
+
+    /// The name that people see.
+    #[must_use]
+    pub fn brand(&self) -> &str {
+        self.settings.mail.name.as_deref().unwrap_or(&self.name)
+    }
+}
+
+impl Store {
+    /// Writes `new` in the place of `old`. `false` when something else than `old` is there.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn write_enterprise(&self, old: Option<&Enterprise>, new: &Enterprise) -> Result<bool, Error> {
+        self.swap(&Enterprise::key(&new.id), old, new).await
+    }
+}

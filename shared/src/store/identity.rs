@@ -1,0 +1,156 @@
+//! Identities: what a login needs, once under the canonical user name and once under the canonical
+//! e-mail address. Both copies change in one transaction.
+
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Key, Store, item, text, write};
+use crate::crypto;
+use crate::identity::canonical;
+use crate::private::Private;
+
+/// A person, as a login finds them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The user's id.
+    pub user: String,
+    /// The user name as the person wrote it.
+    pub username: Private,
+    /// The e-mail address as the person wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Private>,
+    /// PHC string or bcrypt; absent for people who sign in by other means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<String>,
+    /// The user's epoch when this copy was written; a session of another epoch is over.
+    pub epoch: i64,
+    /// `viewer`, `admin`, `owner`.
+    pub roles: Vec<String>,
+    /// `watch`, `admin`, `vidizmo`.
+    pub surfaces: Vec<String>,
+    /// Whether the person may not sign in.
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+impl Identity {
+    /// The key of whoever is called `canonical`. The name is hashed: it is personal, and of any
+    /// length.
+    #[must_use]
+    pub fn key(enterprise: &str, canonical: &str) -> Key {
+        Key::new(format!("ENT#{enterprise}#ID#{}", crypto::sha256_hex(canonical.as_bytes())), "ID")
+    }
+
+    /// The canonical names that this person answers to: user name, then e-mail.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        [Some(&self.username), self.email.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|name| canonical(name.expose()))
+            .collect()
+    }
+
+    /// Whether the person may sign in on `surface`.
+    #[must_use]
+    pub fn may_use(&self, surface: &str) -> bool {
+        !self.disabled && self.surfaces.iter().any(|name| name == surface)
+    }
+}
+
+impl Store {
+    /// Writes one copy where none is, as a write of a transaction.
+    ///
+    /// # Errors
+    /// When the identity does not serialise.
+    pub fn claiming_name(
+        &self,
+        enterprise: &str,
+        name: &str,
+        identity: &Identity,
+    ) -> Result<TransactWriteItem, Error> {
+        Ok(write!(
+            put,
+            Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item(&Identity::key(enterprise, name), identity)?))
+                .condition_expression("attribute_not_exists(pk)")
+        ))
+    }
+
+    /// Replaces one copy that belongs to the same user, as a write of a transaction.
+    ///
+    /// # Errors
+    /// When the identity does not serialise.
+    pub fn replacing_name(
+        &self,
+        enterprise: &str,
+        name: &str,
+        identity: &Identity,
+    ) -> Result<TransactWriteItem, Error> {
+        Ok(write!(
+            put,
+            Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item(&Identity::key(enterprise, name), identity)?))
+                .condition_expression("#user = :user")
+                .expression_attribute_names("#user", "user")
+                .expression_attribute_values(":user", text(&identity.user))
+        ))
+    }
+
+    /// Removes a copy that belongs to `user`, as a write of a transaction.
+    #[must_use]
+    pub fn releasing_name(&self, enterprise: &str, name: &str, user: &str) -> TransactWriteItem {
+        write!(
+            delete,
+            Delete::builder()
+                .table_name(&self.table)
+                .set_key(Some(Identity::key(enterprise, name).attributes()))
+                .condition_expression("#user = :user")
+                .expression_attribute_names("#user", "user")
+                .expression_attribute_values(":user", text(user))
+        )
+    }
+
+    /// Puts a stronger hash of the same password in one copy, as a write of a transaction. It
+    /// fails when the password was changed meanwhile.
+    #[must_use]
+    pub fn rehashing(&self, enterprise: &str, name: &str, old: &str, new: &str) -> TransactWriteItem {
+        write!(
+            update,
+            Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(Identity::key(enterprise, name).attributes()))
+                .update_expression("SET password_hash = :new")
+                .condition_expression("password_hash = :old")
+                .expression_attribute_values(":new", text(new))
+                .expression_attribute_values(":old", text(old))
+        )
+    }
+
+    /// Gives the user whose copy this is a new password and the next epoch, as a write of a
+    /// transaction.
+    #[must_use]
+    pub fn changing_password(
+        &self,
+        enterprise: &str,
+        name: &str,
+        user: &str,
+        hash: &str,
+    ) -> TransactWriteItem {
+        write!(
+            update,
+            Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(Identity::key(enterprise, name).attributes()))
+                .update_expression("SET password_hash = :hash ADD epoch :one")
+                .condition_expression("#user = :user AND disabled = :no")
+                .expression_attribute_names("#user", "user")
+                .expression_attribute_values(":user", text(user))
+                .expression_attribute_values(":hash", text(hash))
+                .expression_attribute_values(":no", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
+                .expression_attribute_values(":one", super::number(1))
+        )
+    }
+}

@@ -1,0 +1,301 @@
+//! The one `DynamoDB` table, one file per kind of item.
+//!
+//! Every state change is one conditional write or one transaction; a write that is sent again
+//! after its answer was lost finds itself (`ClientRequestToken`, or an operation id in the item).
+
+pub mod api_key;
+pub mod counter;
+pub mod enterprise;
+pub mod identity;
+pub mod key_set;
+pub mod pin;
+pub mod reset;
+pub mod session;
+pub mod table;
+pub mod user;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::config::Environment;
+use crate::crypto;
+
+/// An item as `DynamoDB` gives it.
+pub type Attributes = HashMap<String, AttributeValue>;
+
+/// How often a call is made again that met another call's transaction, or came back unfinished.
+const ATTEMPTS: u32 = 6;
+
+/// Why the table could not be read or written. Holds the operation and the error's name, never an
+/// item.
+#[derive(Debug)]
+pub struct Error(String);
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// An AWS error for the log: operation, kind, code. Not its `Debug` text nor its message, which
+/// can hold items, addresses or parameters.
+pub fn describe<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) -> String {
+    let kind = match error {
+        SdkError::ConstructionFailure(_) => "not sent",
+        SdkError::TimeoutError(_) => "timed out",
+        SdkError::DispatchFailure(_) => "not reached",
+        SdkError::ResponseError(_) => "unreadable answer",
+        SdkError::ServiceError(_) => "refused",
+        _ => "failed",
+    };
+    format!("{operation} {kind}: {}", error.code().unwrap_or("no code"))
+}
+
+/// An item's primary key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    /// A key of two parts.
+    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    fn attributes(&self) -> Attributes {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk.clone())),
+            ("sk".to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+
+    fn names(&self, item: &Attributes) -> bool {
+        let is = |name: &str, text: &str| matches!(item.get(name), Some(AttributeValue::S(value)) if value == text);
+        is("pk", &self.pk) && is("sk", &self.sk)
+    }
+}
+
+/// Names one attempt at a change, so that the attempt finds its own trace when it is made again.
+#[derive(Clone, Debug)]
+pub struct Operation([u8; 8]);
+
+impl Operation {
+    /// A new operation.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(crypto::random())
+    }
+}
+
+impl Default for Operation {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A transaction that was cancelled because conditions failed.
+#[derive(Debug)]
+pub struct Cancelled {
+    /// For each write, in order, whether its own condition failed.
+    pub failed: Vec<bool>,
+}
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+impl Store {
+    /// The table that `environment` names.
+    #[must_use]
+    pub fn new(environment: &Environment) -> Self {
+        Self { client: Client::new(&environment.aws), table: environment.table.clone() }
+    }
+
+    /// Reads up to 100 items in one strongly consistent call. The answer has the keys' order,
+    /// with `None` for what is not there. The keys must differ.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer, or not in full.
+    pub async fn read<const N: usize>(&self, keys: [&Key; N]) -> Result<[Option<Attributes>; N], Error> {
+        let items = if let [key] = keys.as_slice() {
+            self.get(key).await?.into_iter().collect()
+        } else {
+            self.batch_get(&keys).await?
+        };
+        Ok(keys.map(|key| items.iter().find(|item| key.names(item)).cloned()))
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Attributes>, Error> {
+        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let answer = request.set_key(Some(key.attributes())).send().await;
+        let answer = answer.map_err(|error| Error(describe("GetItem", &error)))?;
+        Ok(answer.item)
+    }
+
+    async fn batch_get(&self, keys: &[&Key]) -> Result<Vec<Attributes>, Error> {
+        let wanted = keys.iter().fold(KeysAndAttributes::builder().consistent_read(true), |wanted, key| {
+            wanted.keys(key.attributes())
+        });
+        let wanted = wanted.build().map_err(|_| Error("BatchGetItem has no keys".into()))?;
+        let mut pending = HashMap::from([(self.table.clone(), wanted)]);
+        let mut items = Vec::new();
+        for attempt in 0..ATTEMPTS {
+            let request = self.client.batch_get_item().set_request_items(Some(pending));
+            let answer = request.send().await;
+            let answer = answer.map_err(|error| Error(describe("BatchGetItem", &error)))?;
+            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
+            pending = answer.unprocessed_keys.unwrap_or_default();
+            if pending.is_empty() {
+                return Ok(items);
+            }
+            pause(attempt).await;
+        }
+        Err(Error("BatchGetItem left keys unprocessed".into()))
+    }
+
+    /// Puts `new` where `old` is, attribute for attribute, or where nothing is. `false` when
+    /// something else is there. Sent again after a lost answer, it finds `new` and is content.
+    async fn swap<T: Serialize>(&self, key: &Key, old: Option<&T>, new: &T) -> Result<bool, Error> {
+        let new = item(key, new)?;
+        let (is_new, mut names, mut values) = all_equal("new", &new);
+        let condition = match old {
+            None => format!("attribute_not_exists(pk) OR ({is_new})"),
+            Some(old) => {
+                let (is_old, old_names, old_values) = all_equal("old", &item(key, old)?);
+                names.extend(old_names);
+                values.extend(old_values);
+                format!("({is_old}) OR ({is_new})")
+            }
+        };
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(new));
+        let put = put.condition_expression(condition).set_expression_attribute_names(Some(names));
+        match put.set_expression_attribute_values(Some(values)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+            Err(error) => Err(Error(describe("PutItem", &error))),
+        }
+    }
+
+    /// Carries out all writes or none. Meeting another transaction on an item is not a refusal:
+    /// the transaction is made again.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer; a failed condition is the inner [`Cancelled`].
+    pub async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Result<(), Cancelled>, Error> {
+        // Sent again after a lost answer, by the SDK or below, the token finds the first outcome.
+        let token = crypto::new_id();
+        for attempt in 0..ATTEMPTS {
+            let request = self.client.transact_write_items().client_request_token(&token);
+            let answer = request.set_transact_items(Some(writes.clone())).send().await;
+            let Err(error) = answer else { return Ok(Ok(())) };
+            match reasons(&error) {
+                Some(reasons) if reasons.iter().any(|code| code == "ConditionalCheckFailed") => {
+                    let failed = reasons.iter().map(|code| code == "ConditionalCheckFailed").collect();
+                    return Ok(Err(Cancelled { failed }));
+                }
+                Some(reasons) if reasons.iter().all(|code| code == "None" || is_passing(code)) => {}
+                Some(reasons) => {
+                    return Err(Error(format!("TransactWriteItems cancelled: {}", reasons.join(" "))));
+                }
+                None if error.code().is_some_and(is_passing) => {}
+                None => return Err(Error(describe("TransactWriteItems", &error))),
+            }
+            pause(attempt).await;
+        }
+        Err(Error("TransactWriteItems kept meeting other transactions".into()))
+    }
+}
+
+/// Whether an error says no more than that another transaction, or too much traffic, was in the way.
+fn is_passing(code: &str) -> bool {
+    matches!(
+        code,
+        "TransactionConflict"
+            | "TransactionConflictException"
+            | "TransactionInProgressException"
+            | "ThrottlingError"
+            | "ProvisionedThroughputExceeded"
+    )
+}
+
+/// A cancelled transaction's reason for each write; `None` for any other error.
+fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<String>> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+    else {
+        return None;
+    };
+    let code =
+        |reason: &aws_sdk_dynamodb::types::CancellationReason| reason.code().unwrap_or("None").to_owned();
+    Some(cancelled.cancellation_reasons().iter().map(code).collect())
+}
+
+/// Waits before attempt `attempt + 1`: 10 ms, doubling, with a random half of it on top.
+async fn pause(attempt: u32) {
+    let base = 10_u64 << attempt;
+    let [random] = crypto::random::<1>();
+    tokio::time::sleep(Duration::from_millis(base + base * u64::from(random) / 512)).await;
+}
+
+/// An item's attributes: `value`'s fields and the key.
+fn item<T: Serialize>(key: &Key, value: &T) -> Result<Attributes, Error> {
+    let mut attributes: Attributes = serde_dynamo::to_item(value)
+        .map_err(|error| Error(format!("an item does not serialise: {error}")))?;
+    attributes.extend(key.attributes());
+    Ok(attributes)
+}
+
+/// Reads an item into its type.
+///
+/// # Errors
+/// When the item lacks an attribute or has another type in it.
+pub fn parse<T: DeserializeOwned>(attributes: Option<Attributes>) -> Result<Option<T>, Error> {
+    attributes
+        .map(serde_dynamo::from_item)
+        .transpose()
+        // serde_dynamo's text can quote a value.
+        .map_err(|_| Error(format!("an item is not a {}", std::any::type_name::<T>())))
+}
+
+/// The condition that an item has all these attributes, with its placeholders.
+fn all_equal(prefix: &str, item: &Attributes) -> (String, HashMap<String, String>, Attributes) {
+    let (mut terms, mut names, mut values) = (Vec::new(), HashMap::new(), HashMap::new());
+    for (index, (name, value)) in item.iter().enumerate() {
+        terms.push(format!("#{prefix}{index} = :{prefix}{index}"));
+        names.insert(format!("#{prefix}{index}"), name.clone());
+        values.insert(format!(":{prefix}{index}"), value.clone());
+    }
+    (terms.join(" AND "), names, values)
+}
+
+fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A write in a transaction, from a finished builder of the SDK.
+macro_rules! write {
+    ($kind:ident, $builder:expr) => {
+        aws_sdk_dynamodb::types::TransactWriteItem::builder()
+            .$kind($builder.build().expect("key, table and expression are set"))
+            .build()
+    };
+}
+use write;

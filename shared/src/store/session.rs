@@ -1,0 +1,185 @@
+//! Sessions: one login's life, which its access and refresh tokens name.
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use serde::{Deserialize, Serialize};
+
+use super::api_key::ApiKey;
+use super::user::User;
+use super::{ATTEMPTS, Error, Key, Store, describe, is_passing, item, number, parse, pause, text, write};
+
+/// Seconds for which a spent refresh token still gives its successor.
+pub const ROTATION_GRACE: i64 = 10;
+
+/// A session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// A ULID; the tokens' `sid`.
+    pub id: String,
+    /// Whose it is.
+    pub user: String,
+    /// The API key that opened it; the tokens' `client_id`.
+    pub api_key: String,
+    /// `watch` or `admin`; the access tokens' `aud`.
+    pub surface: String,
+    /// The user's epoch at login.
+    pub epoch: i64,
+    /// How the person signed in (RFC 8176): `pwd`, `pin`.
+    pub amr: Vec<String>,
+    /// The `jti` of the refresh token that works.
+    pub refresh_jti: String,
+    /// The `jti` of the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_jti: Option<String>,
+    /// Epoch seconds at which that one was spent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated_at: Option<i64>,
+    /// The refresh token that works, readable only with the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_successor: Option<String>,
+    /// Epoch seconds of the login.
+    pub created_at: i64,
+    /// Epoch seconds at which it is over, whatever happens; TTL too.
+    pub expires_at: i64,
+    /// Epoch seconds at which it was ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<i64>,
+}
+
+impl Session {
+    /// The item's key.
+    #[must_use]
+    pub fn key(enterprise: &str, user: &str, id: &str) -> Key {
+        Key::new(User::key(enterprise, user).pk, format!("SESSION#{id}"))
+    }
+
+    /// Whether the session lives at `now`: neither ended nor over, its user enabled and of the
+    /// same epoch, and its API key neither revoked nor expired.
+    #[must_use]
+    pub fn is_live(&self, user: &User, api_key: &ApiKey, now: i64) -> bool {
+        self.ended_at.is_none()
+            && now < self.expires_at
+            && !user.disabled
+            && user.epoch == self.epoch
+            && self.user == user.id
+            && self.api_key == api_key.id
+            && self.surface == api_key.surface
+            && api_key.is_live(now)
+    }
+}
+
+/// What became of a refresh token that was to be spent.
+#[derive(Debug)]
+pub enum Spent {
+    /// It is spent, and the new one works.
+    Now,
+    /// It had been spent a moment ago: here is its successor, sealed.
+    Before(String),
+    /// It was spent earlier, or is none of this session's.
+    Reused,
+    /// The session is no longer there, or ended.
+    Gone,
+}
+
+impl Store {
+    /// Writes a new session, as a write of a transaction.
+    ///
+    /// # Errors
+    /// When the session does not serialise.
+    pub fn opening_session(&self, enterprise: &str, session: &Session) -> Result<TransactWriteItem, Error> {
+        let key = Session::key(enterprise, &session.user, &session.id);
+        Ok(write!(
+            put,
+            Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item(&key, session)?))
+                .condition_expression("attribute_not_exists(pk)")
+        ))
+    }
+
+    /// Ends a session. Ending it again, or one that is no longer there, changes nothing.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn end_session(&self, key: &Key, now: i64) -> Result<(), Error> {
+        for attempt in 0..ATTEMPTS {
+            let answer = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(key.attributes()))
+                .update_expression("SET ended_at = :now")
+                .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended_at)")
+                .expression_attribute_values(":now", number(now))
+                .send()
+                .await;
+            match answer {
+                Ok(_) => return Ok(()),
+                Err(error) if error.code() == Some("ConditionalCheckFailedException") => return Ok(()),
+                Err(error) if error.code().is_some_and(is_passing) => pause(attempt).await,
+                Err(error) => return Err(Error(describe("UpdateItem", &error))),
+            }
+        }
+        Err(Error("UpdateItem kept meeting transactions".into()))
+    }
+
+    /// Spends the refresh token `old_jti` for `new_jti`. Of many at once exactly one is
+    /// [`Spent::Now`]; the others, and the same one sent again, find what it left.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn rotate(
+        &self,
+        key: &Key,
+        old_jti: &str,
+        new_jti: &str,
+        sealed: &str,
+        now: i64,
+    ) -> Result<Spent, Error> {
+        for attempt in 0..ATTEMPTS {
+            let answer = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(key.attributes()))
+                .update_expression("SET refresh_jti = :new, previous_jti = :old, rotated_at = :now, sealed_successor = :sealed")
+                .condition_expression("refresh_jti = :old AND attribute_not_exists(ended_at)")
+                .expression_attribute_values(":old", text(old_jti))
+                .expression_attribute_values(":new", text(new_jti))
+                .expression_attribute_values(":sealed", text(sealed))
+                .expression_attribute_values(":now", number(now))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .send()
+                .await;
+            let Err(error) = answer else { return Ok(Spent::Now) };
+            if error.code().is_some_and(is_passing) {
+                pause(attempt).await;
+                continue;
+            }
+            if error.code() != Some("ConditionalCheckFailedException") {
+                return Err(Error(describe("UpdateItem", &error)));
+            }
+            let item = match error.into_service_error() {
+                aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(failed) => failed.item,
+                _ => None,
+            };
+            return Ok(
+                parse::<Session>(item)?.map_or(Spent::Gone, |session| session.already_spent(old_jti, now))
+            );
+        }
+        Err(Error("UpdateItem kept meeting transactions".into()))
+    }
+}
+
+impl Session {
+    /// What a refresh token that is not the current one gets.
+    #[must_use]
+    pub fn already_spent(self, jti: &str, now: i64) -> Spent {
+        let in_grace = self.rotated_at.is_some_and(|at| now <= at + ROTATION_GRACE);
+        match self.sealed_successor {
+            _ if self.ended_at.is_some() => Spent::Gone,
+            Some(sealed) if in_grace && self.previous_jti.as_deref() == Some(jti) => Spent::Before(sealed),
+            _ => Spent::Reused,
+        }
+    }
+}

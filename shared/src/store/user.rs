@@ -1,0 +1,85 @@
+//! Users: profile and epoch. A user's sessions lie beside it under one partition key; raising the
+//! epoch ends them all.
+
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Key, Store, item, number, write};
+use crate::private::Private;
+
+/// A person, or the holder of a PIN.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// A ULID; for the holder of a PIN, `pin-` and a ULID.
+    pub id: String,
+    /// The user name, or the PIN's label.
+    pub username: Private,
+    /// The e-mail address, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Private>,
+    /// Sessions carry the epoch of their login; those of an earlier one are over.
+    pub epoch: i64,
+    /// `viewer`, `admin`, `owner`; the tokens' `scope`.
+    pub roles: Vec<String>,
+    /// Whether the person may not sign in.
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+impl User {
+    /// The item's key.
+    #[must_use]
+    pub fn key(enterprise: &str, id: &str) -> Key {
+        Key::new(format!("ENT#{enterprise}#USER#{id}"), "USER")
+    }
+}
+
+impl Store {
+    /// Writes a user who is not there yet, as a write of a transaction.
+    ///
+    /// # Errors
+    /// When the user does not serialise.
+    pub fn creating_user(&self, enterprise: &str, user: &User) -> Result<TransactWriteItem, Error> {
+        Ok(write!(
+            put,
+            Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item(&User::key(enterprise, &user.id), user)?))
+                .condition_expression("attribute_not_exists(pk)")
+        ))
+    }
+
+    /// Replaces a user who was read at `epoch`, as a write of a transaction.
+    ///
+    /// # Errors
+    /// When the user does not serialise.
+    pub fn replacing_user(
+        &self,
+        enterprise: &str,
+        user: &User,
+        epoch: i64,
+    ) -> Result<TransactWriteItem, Error> {
+        Ok(write!(
+            put,
+            Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item(&User::key(enterprise, &user.id), user)?))
+                .condition_expression("epoch = :epoch")
+                .expression_attribute_values(":epoch", number(epoch))
+        ))
+    }
+
+    /// Ends all sessions of a user, as a write of a transaction.
+    #[must_use]
+    pub fn ending_sessions_of(&self, enterprise: &str, user: &str) -> TransactWriteItem {
+        write!(
+            update,
+            Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(User::key(enterprise, user).attributes()))
+                .update_expression("ADD epoch :one")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_values(":one", number(1))
+        )
+    }
+}

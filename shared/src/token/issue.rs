@@ -1,0 +1,99 @@
+//! Making tokens.
+
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, Header, encode};
+use serde::Serialize;
+
+use super::keys::{self, KeySet};
+use super::{ACCESS_LIFETIME, ACCESS_TYPE, AccessClaims, REFRESH_TYPE, RefreshClaims};
+use crate::cache::Cached;
+use crate::config::Environment;
+use crate::crypto;
+use crate::failure::Failure;
+use crate::store::session::Session;
+
+/// Signs tokens for sessions.
+#[derive(Debug)]
+pub struct Issuer {
+    keys: Arc<Cached<KeySet>>,
+    public_url: String,
+}
+
+impl Issuer {
+    /// An issuer with the environment's keys.
+    ///
+    /// # Errors
+    /// When the keys cannot be fetched.
+    pub async fn new(environment: &Environment) -> Result<Self, Failure> {
+        let keys = keys::private(environment).await?;
+        Ok(Self { keys, public_url: environment.public_url.clone() })
+    }
+
+    /// The keys, for a verifier beside this issuer.
+    #[must_use]
+    pub fn keys(&self) -> Arc<Cached<KeySet>> {
+        Arc::clone(&self.keys)
+    }
+
+    /// A new access token for a session; it never outlives the session.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] when it cannot be signed.
+    pub fn access(
+        &self,
+        enterprise: &str,
+        session: &Session,
+        roles: &[String],
+        now: i64,
+    ) -> Result<String, Failure> {
+        let claims = AccessClaims {
+            iss: self.public_url.clone(),
+            sub: session.user.clone(),
+            aud: session.surface.clone(),
+            exp: (now + ACCESS_LIFETIME).min(session.expires_at),
+            iat: now,
+            jti: crypto::new_id(),
+            client_id: session.api_key.clone(),
+            scope: roles.join(" "),
+            sid: session.id.clone(),
+            ent: enterprise.to_owned(),
+            amr: session.amr.clone(),
+        };
+        self.sign(ACCESS_TYPE, &claims, now)
+    }
+
+    /// A refresh token called `jti` for a session; it lives as long as the session.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] when it cannot be signed.
+    pub fn refresh(
+        &self,
+        enterprise: &str,
+        session: &Session,
+        jti: &str,
+        now: i64,
+    ) -> Result<String, Failure> {
+        let claims = RefreshClaims {
+            iss: self.public_url.clone(),
+            sub: session.user.clone(),
+            aud: session.surface.clone(),
+            exp: session.expires_at,
+            iat: now,
+            jti: jti.to_owned(),
+            client_id: session.api_key.clone(),
+            sid: session.id.clone(),
+            ent: enterprise.to_owned(),
+        };
+        self.sign(REFRESH_TYPE, &claims, now)
+    }
+
+    fn sign(&self, kind: &str, claims: &impl Serialize, now: i64) -> Result<String, Failure> {
+        let keys = self.keys.get(now);
+        let (kid, key) = keys.signing().ok_or_else(|| Failure::Internal("no signing key".into()))?;
+        let mut header = Header::new(Algorithm::ES256);
+        header.typ = Some(kind.to_owned());
+        header.kid = Some(kid.to_owned());
+        encode(&header, claims, key).map_err(|_| Failure::Internal("a token was not signed".into()))
+    }
+}

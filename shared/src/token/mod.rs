@@ -1,0 +1,65 @@
+//! Access and refresh tokens: JSON Web Tokens signed with ES256.
+
+pub mod issue;
+pub mod keys;
+pub mod verify;
+
+use serde::{Deserialize, Serialize};
+
+/// Seconds that an access token lives.
+pub const ACCESS_LIFETIME: i64 = 15 * 60;
+
+/// The `typ` of an access token (RFC 9068 §2.1).
+pub const ACCESS_TYPE: &str = "at+jwt";
+/// The `typ` of a refresh token.
+pub const REFRESH_TYPE: &str = "rt+jwt";
+
+/// What an access token says (RFC 9068 §2.2). Times are epoch seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    /// The deployment's public URL.
+    pub iss: String,
+    /// The user's id.
+    pub sub: String,
+    /// The surface: `watch` or `admin`.
+    pub aud: String,
+    /// When it stops working.
+    pub exp: i64,
+    /// When it was made.
+    pub iat: i64,
+    /// Its own id.
+    pub jti: String,
+    /// The API key's id.
+    pub client_id: String,
+    /// The user's roles, separated by spaces.
+    pub scope: String,
+    /// The session's id.
+    pub sid: String,
+    /// The enterprise.
+    pub ent: String,
+    /// How the person signed in (RFC 8176).
+    pub amr: Vec<String>,
+}
+
+/// What a refresh token says. Times are epoch seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshClaims {
+    /// The deployment's public URL.
+    pub iss: String,
+    /// The user's id.
+    pub sub: String,
+    /// The surface: `watch` or `admin`.
+    pub aud: String,
+    /// When it stops working: with the session.
+    pub exp: i64,
+    /// When it was made.
+    pub iat: i64,
+    /// Its own id; the session knows which one works.
+    pub jti: String,
+    /// The API key's id.
+    pub client_id: String,
+    /// The session's id.
+    pub sid: String,
+    /// The enterprise.
+    pub ent: String,
+}

@@ -1,0 +1,188 @@
+//! Reading tokens. What is not exactly a token of ours is [`Failure::Token`], whatever is wrong.
+
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::keys::KeySet;
+use super::{ACCESS_TYPE, AccessClaims, REFRESH_TYPE, RefreshClaims};
+use crate::cache::Cached;
+use crate::failure::{Failure, Surface};
+use crate::private::Private;
+use crate::store::api_key::ApiKey;
+use crate::store::session::Session;
+use crate::store::user::User;
+use crate::store::{Attributes, Key, parse};
+
+/// Verifies tokens.
+#[derive(Debug)]
+pub struct Verifier {
+    keys: Arc<Cached<KeySet>>,
+    public_url: String,
+    surface: Surface,
+}
+
+/// The claims that both kinds of token share and that decide whether one is taken.
+#[derive(Deserialize)]
+struct Common {
+    iss: String,
+    aud: String,
+    exp: i64,
+    #[serde(default)]
+    nbf: i64,
+}
+
+impl Verifier {
+    /// A verifier of `surface`'s tokens.
+    #[must_use]
+    pub fn new(keys: Arc<Cached<KeySet>>, public_url: &str, surface: Surface) -> Self {
+        Self { keys, public_url: public_url.to_owned(), surface }
+    }
+
+    /// The keys that are published at `now`.
+    #[must_use]
+    pub fn keys(&self, now: i64) -> Arc<KeySet> {
+        self.keys.get(now)
+    }
+
+    /// Reads an access token that works at `now`.
+    ///
+    /// # Errors
+    /// [`Failure::Token`].
+    pub async fn access(&self, token: &Private, now: i64) -> Result<AccessClaims, Failure> {
+        self.verify(token, ACCESS_TYPE, now, Some(now)).await
+    }
+
+    /// Reads an access token that may have expired: enough to end its session with.
+    ///
+    /// # Errors
+    /// [`Failure::Token`].
+    pub async fn access_of_any_age(&self, token: &Private, now: i64) -> Result<AccessClaims, Failure> {
+        self.verify(token, ACCESS_TYPE, now, None).await
+    }
+
+    /// Reads a refresh token that works at `now`.
+    ///
+    /// # Errors
+    /// [`Failure::Token`].
+    pub async fn refresh(&self, token: &Private, now: i64) -> Result<RefreshClaims, Failure> {
+        self.verify(token, REFRESH_TYPE, now, Some(now)).await
+    }
+
+    /// Reads a refresh token that may have expired.
+    ///
+    /// # Errors
+    /// [`Failure::Token`].
+    pub async fn refresh_of_any_age(&self, token: &Private, now: i64) -> Result<RefreshClaims, Failure> {
+        self.verify(token, REFRESH_TYPE, now, None).await
+    }
+
+    /// The checks of RFC 8725: one algorithm, one `typ`, a key of ours by `kid` alone, no header
+    /// that brings a key or that asks to be understood; then `iss`, `aud`, `nbf` and, when
+    /// `alive_at` is given, `exp`.
+    async fn verify<T: DeserializeOwned>(
+        &self,
+        token: &Private,
+        kind: &str,
+        now: i64,
+        alive_at: Option<i64>,
+    ) -> Result<T, Failure> {
+        let token = token.expose();
+        let header = decode_header(token).map_err(|_| Failure::Token)?;
+        if !is_ours(&header, kind) {
+            return Err(Failure::Token);
+        }
+        let kid = header.kid.ok_or(Failure::Token)?;
+        let mut keys = self.keys.get(now);
+        if keys.verifying(&kid).is_none() {
+            keys = self.keys.get_newer(now).await;
+        }
+        let key = keys.verifying(&kid).ok_or(Failure::Token)?;
+        // The library checks the signature. It would judge times by the machine's clock and not by
+        // the call's, so those are checked here.
+        let mut signature_only = Validation::new(Algorithm::ES256);
+        signature_only.required_spec_claims.clear();
+        signature_only.validate_exp = false;
+        signature_only.validate_nbf = false;
+        signature_only.validate_aud = false;
+        let common = decode::<Common>(token, key, &signature_only).map_err(|_| Failure::Token)?.claims;
+        let for_us = common.iss == self.public_url
+            && common.aud == self.surface.name()
+            && common.nbf <= now
+            && alive_at.is_none_or(|now| now < common.exp);
+        if !for_us {
+            return Err(Failure::Token);
+        }
+        decode(token, key, &signature_only).map(|token| token.claims).map_err(|_| Failure::Token)
+    }
+}
+
+fn is_ours(header: &Header, kind: &str) -> bool {
+    let Header {
+        typ,
+        alg,
+        cty,
+        jku,
+        jwk,
+        kid: _,
+        x5u,
+        x5c,
+        x5t,
+        x5t_s256,
+        crit,
+        enc,
+        zip,
+        url,
+        nonce,
+        extras,
+    } = header;
+    *alg == Algorithm::ES256
+        && typ.as_deref() == Some(kind)
+        && [cty, jku, x5u, x5t, x5t_s256, url, nonce].iter().all(|field| field.is_none())
+        && jwk.is_none()
+        && x5c.is_none()
+        && crit.is_none()
+        && enc.is_none()
+        && zip.is_none()
+        && extras.inner().is_empty()
+}
+
+/// A session with its user and API key, read together.
+#[derive(Debug)]
+pub struct Live {
+    /// The session.
+    pub session: Session,
+    /// Whose it is.
+    pub user: User,
+    /// The key that opened it.
+    pub api_key: ApiKey,
+}
+
+impl Live {
+    /// The keys of the three items that a token names.
+    #[must_use]
+    pub fn keys(enterprise: &str, user: &str, session: &str, api_key: &str) -> [Key; 3] {
+        [
+            Session::key(enterprise, user, session),
+            User::key(enterprise, user),
+            ApiKey::key(enterprise, api_key),
+        ]
+    }
+
+    /// Reads the three items in the order of [`Live::keys`], of a session that lives at `now`.
+    ///
+    /// # Errors
+    /// [`Failure::Token`] when one is missing or the session is over.
+    pub fn parse([session, user, api_key]: [Option<Attributes>; 3], now: i64) -> Result<Self, Failure> {
+        let session = parse::<Session>(session)?.ok_or(Failure::Token)?;
+        let user = parse::<User>(user)?.ok_or(Failure::Token)?;
+        let api_key = parse::<ApiKey>(api_key)?.ok_or(Failure::Token)?;
+        if session.is_live(&user, &api_key, now) {
+            Ok(Self { session, user, api_key })
+        } else {
+            Err(Failure::Token)
+        }
+    }
+}
