@@ -143,7 +143,11 @@ fn router(world: Arc<World>, gateway: Arc<Gateway>, url: String, curl: String) -
     Router::new().route("/", get(start)).merge(control).fallback(gateway::handle).with_state(gateway)
 }
 
-async fn provision(environment: &Environment, document: &Document) -> Result<Report, String> {
+/// Brings what `environment` names to what a document says; makes the table and the first secrets.
+///
+/// # Errors
+/// A text for the person who runs it.
+pub async fn provision(environment: &Environment, document: &Document) -> Result<Report, String> {
     let store = Store::new(environment);
     store.create_table().await.map_err(|error| error.to_string())?;
     let client = SecretsManager::new(&environment.aws);
@@ -156,8 +160,9 @@ async fn provision(environment: &Environment, document: &Document) -> Result<Rep
     run.await.map_err(|failure| failure.to_string())
 }
 
-/// The environment of a function in this process. Its name is its access key id.
-fn environment(function: &str, aws_url: &str, public_url: &str) -> Environment {
+/// The environment of a caller in this process. Its name is its access key id.
+#[must_use]
+pub fn environment(function: &str, aws_url: &str, public_url: &str) -> Environment {
     let credentials = Credentials::new(function, "local", None, None, "local");
     let aws = aws_config::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -31,6 +31,7 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     shared::log::init(std::io::stderr);
+    shared::log::hide_panics();
     match start(arguments).await {
         Ok(stack) => {
             tokio::select! {

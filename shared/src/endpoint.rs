@@ -63,6 +63,7 @@ pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response
 /// When the endpoint cannot be built, or the Lambda Runtime API is gone.
 pub fn serve<E: Endpoint>() -> Result<(), Error> {
     log::init(std::io::stdout);
+    log::hide_panics();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let environment = Environment::from_variables().await;

@@ -11,8 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
 
-/// Sends this process's log to `writer` (standard output on Lambda), and panics to the log: place
-/// only, since a panic's text can quote a value. A second call changes nothing.
+/// Sends this process's log to `writer`: standard output on Lambda. A second call changes nothing.
 pub fn init<W>(writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -25,10 +24,13 @@ where
         .with_target(false)
         .with_writer(writer)
         .with_filter(Targets::new().with_target("usher", LevelFilter::INFO));
-    if registry().with(layer).try_init().is_ok() {
-        panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(target: "usher", place, "panic");
-        }));
-    }
+    let _ = registry().with(layer).try_init();
+}
+
+/// Sends panics to the log: place only, since a panic's text can quote a value.
+pub fn hide_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(target: "usher", place, "panic");
+    }));
 }

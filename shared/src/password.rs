@@ -1,10 +1,12 @@
 //! Passwords: what is accepted, how they are hashed, and how a login compares one.
 
 use std::sync::OnceLock;
+use std::thread::available_parallelism;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::body::Invalid;
@@ -149,7 +151,12 @@ fn is_outdated(stored: &str) -> bool {
     hash.algorithm.as_str() != "argon2id" || !Params::try_from(&hash).is_ok_and(|params| strong(&params))
 }
 
+/// Hashes away from the thread that serves calls, no more at a time than there are cores: on Lambda
+/// that is one anyway, and in one process with all functions a crowd would starve them.
 async fn on_own_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    static CORES: OnceLock<Semaphore> = OnceLock::new();
+    let cores = CORES.get_or_init(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
+    let _core = cores.acquire().await;
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| Failure::Internal("the hashing thread died".to_owned()))

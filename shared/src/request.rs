@@ -60,19 +60,13 @@ impl Call {
     /// [`Failure::NoAuthorization`] when the header is missing or is none of the three;
     /// [`Failure::Token`] when it carries something else than three dot-separated parts.
     pub fn user_token(&self) -> Result<Private, Failure> {
-        let header = self.authorization().map(str::trim).unwrap_or_default();
-        let token = match header.split_once(' ') {
-            None => header,
-            Some((scheme, token))
-                if scheme.eq_ignore_ascii_case("jwt") || scheme.eq_ignore_ascii_case("bearer") =>
-            {
-                token.trim()
-            }
-            Some(_) => "",
+        let header = self.authorization().unwrap_or_default();
+        let mut words = header.split_ascii_whitespace();
+        let token = match (words.next(), words.next(), words.next()) {
+            (Some(scheme), Some(token), None) if is_token_scheme(scheme) => token,
+            (Some(token), None, None) if !is_token_scheme(token) => token,
+            _ => return Err(Failure::NoAuthorization),
         };
-        if token.is_empty() || token.contains(' ') {
-            return Err(Failure::NoAuthorization);
-        }
         if token.split('.').count() != 3 {
             return Err(Failure::Token);
         }
@@ -107,6 +101,10 @@ impl Call {
             .unwrap_or_default()
             .to_owned()
     }
+}
+
+fn is_token_scheme(word: &str) -> bool {
+    word.eq_ignore_ascii_case("jwt") || word.eq_ignore_ascii_case("bearer")
 }
 
 /// `timeEpoch` in seconds. API Gateway writes milliseconds; `sam local start-api` writes seconds;

@@ -1,1 +1,11 @@
+//! End-to-end tests over HTTP. Files mirror URLs: `/v2/watch/auth/login` is tested in
+//! `v2/watch/auth/login.rs`.
 
+mod common;
+mod faults;
+mod house;
+mod local;
+mod reset;
+mod tokens;
+mod v2;
+mod well_known;

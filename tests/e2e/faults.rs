@@ -1,0 +1,110 @@
+//! What happens when AWS fails: calls are refused with 5000, retries find their own writes, and
+//! nothing half-done stays behind (OWASP ASVS 16.5).
+
+use serde_json::{Value, json};
+use tests::{ANA, App};
+
+/// Every endpoint with a body that it takes, for a person who is signed in.
+fn calls(refresh_token: &str) -> Vec<(&'static str, Value)> {
+    let login = json!({ "type": "password", "credentials": { "username": "ana", "password": ANA } });
+    vec![
+        ("login", login),
+        ("login", json!({ "type": "pin", "credentials": { "pin": "K7QX-93WD" } })),
+        ("logout", json!({ "refresh_token": refresh_token })),
+        ("token/refresh", json!({ "refresh_token": refresh_token })),
+        ("forgot-password", json!({ "email": "ana@acme.example" })),
+        (
+            "reset-password",
+            json!({ "reset_code": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "new_password": "a new long password" }),
+        ),
+        (
+            "users",
+            json!({ "username": "nadia", "email": "nadia@acme.example", "password": "a new long password" }),
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_table_fails_every_call_is_5000_and_tells_nothing() {
+    let app = App::start().await;
+    let tokens = app.ana().await;
+    for error in ["server_error", "throttle", "lost_response"] {
+        for (path, body) in calls(&tokens.refresh_token) {
+            app.fail("dynamodb", "*", error, 1000).await;
+            let answer = app.watch().post(&format!("/v2/watch/auth/{path}"), body).await.expect(500, "W5000");
+            assert_eq!(answer.body["detail"], "Server error", "{path}");
+            app.anonymous().send("DELETE", "/_local/faults", "").await;
+        }
+        app.fail("dynamodb", "*", error, 1000).await;
+        app.authorized(&tokens.token).get("/v2/watch/auth/session").await.expect(500, "W5000");
+        app.anonymous().send("DELETE", "/_local/faults", "").await;
+    }
+    // The endpoints work again, and nobody called nadia was half-made.
+    app.watch().login("ana", ANA).await.expect(200, "W0000");
+    app.watch().login("nadia", "a new long password").await.expect(401, "W2002");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_table_does_not_answer_at_all_the_call_is_5000_within_the_functions_time() {
+    let app = App::start().await;
+    app.fail("dynamodb", "*", "timeout", 1000).await;
+    app.watch().login("ana", ANA).await.expect(500, "W5000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_failure_of_any_kind_is_ridden_out() {
+    let app = App::start().await;
+    for error in ["server_error", "throttle", "lost_response", "timeout"] {
+        for operation in ["BatchGetItem", "UpdateItem", "TransactWriteItems"] {
+            app.fail("dynamodb", operation, error, 1).await;
+            app.watch().login("ana", ANA).await.expect(200, "W0000");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_try_whose_answer_was_lost_counts_once() {
+    let app = App::start().await;
+    for _ in 0..10 {
+        app.fail("dynamodb", "UpdateItem", "lost_response", 1).await;
+        app.fail("dynamodb", "TransactWriteItems", "lost_response", 1).await;
+        app.watch().login("ana", "wrong password").await.expect(401, "W2002");
+    }
+    app.watch().login("ana", ANA).await.expect(429, "W5001");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_of_a_logout_is_still_a_logout() {
+    let app = App::start().await;
+    let tokens = app.ana().await;
+    app.fail("dynamodb", "UpdateItem", "lost_response", 1).await;
+    app.watch().post("/v2/watch/auth/logout", json!({ "token": tokens.token })).await.expect(200, "W0000");
+    app.watch().refresh(&tokens.refresh_token).await.expect(401, "W2003");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warm_functions_live_through_an_outage_of_secrets_manager() {
+    let app = App::start().await;
+    app.ana().await;
+    app.fail("secretsmanager", "*", "server_error", 1000).await;
+    for _ in 0..3 {
+        app.advance(5 * 60 + 1);
+        app.ana().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_fetched_again_every_five_minutes_and_not_before() {
+    let app = App::start().await;
+    app.ana().await;
+    let fetched =
+        |app: &App| app.usage("watch-login").calls.get("secretsmanager.GetSecretValue").copied().unwrap_or(0);
+    app.forget_usage();
+    app.advance(4 * 60);
+    app.ana().await;
+    assert_eq!(fetched(&app), 0);
+    app.advance(60 + 1);
+    app.ana().await;
+    app.ana().await;
+    assert_eq!(fetched(&app), 1, "the keys; the pepper only where a PIN is read");
+}

@@ -1,0 +1,256 @@
+//! `POST /v2/watch/auth/login`
+
+use serde_json::{Value, json};
+use tests::{ANA, App, at_once, count, part};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_signs_in_by_name_or_address_however_they_are_written() {
+    let app = App::start().await;
+    for name in ["ana", "ANA", " Ana ", "ａｎａ", "ana@acme.example", "ANA@ACME.EXAMPLE"] {
+        app.watch().login(name, ANA).await.expect(200, "W0000");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_token_says_what_rfc_9068_asks_for() {
+    let app = App::start().await;
+    let tokens = app.ana().await;
+    let (header, claims) = (part(&tokens.token, 0), part(&tokens.token, 1));
+    assert_eq!((&header["alg"], &header["typ"]), (&json!("ES256"), &json!("at+jwt")));
+    assert!(header["kid"].is_string());
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!(app.stack.url), &json!("watch")));
+    assert_eq!((&claims["client_id"], &claims["ent"]), (&json!("acme-watch"), &json!("acme")));
+    assert_eq!((&claims["scope"], &claims["amr"]), (&json!("viewer"), &json!(["pwd"])));
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 15 * 60);
+    for id in ["sub", "jti", "sid"] {
+        assert!(claims[id].as_str().is_some_and(|id| id.len() >= 26), "{claims}");
+    }
+    let (header, refresh) = (part(&tokens.refresh_token, 0), part(&tokens.refresh_token, 1));
+    assert_eq!(header["typ"], "rt+jwt");
+    assert_eq!((&refresh["sid"], &refresh["sub"]), (&claims["sid"], &claims["sub"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn persist_gives_the_enterprises_longest_refresh_token() {
+    let app = App::changed(|document| {
+        document["enterprises"][0]["settings"] =
+            json!({ "refresh_seconds_min": 3600, "refresh_seconds_max": 7200 });
+    })
+    .await;
+    for (persist, seconds) in [(json!(false), 3600), (Value::Null, 3600), (json!(true), 7200)] {
+        let body = json!({ "type": "pin", "credentials": { "pin": "K7QX-93WD" }, "persist": persist });
+        let answer = app.watch().post("/v2/watch/auth/login", body).await.expect(200, "W0000");
+        let claims = part(&answer.tokens().refresh_token, 1);
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), seconds);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voter_signs_in_by_pin_however_it_is_typed() {
+    let app = App::start().await;
+    for pin in ["K7QX-93WD", "k7qx93wd", " K7QX 93WD "] {
+        let answer = app.watch().login_by_pin(pin).await.expect(200, "W0000");
+        assert_eq!(part(&answer.tokens().token, 1)["amr"], json!(["pin"]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_wrong_credentials_have_one_answer() {
+    let app = App::start().await;
+    let watch = app.watch();
+    let answers = [
+        watch.login("ana", "wrong password").await,
+        watch.login("nobody", "wrong password").await,
+        watch.login("nobody@acme.example", ANA).await,
+        watch.login("dora", "locked out of the cinema").await,
+        watch.login_by_pin("0000-0000").await,
+        watch.login_by_pin("OLDX-93WD").await,
+        watch.login_by_pin("---").await,
+        watch.login_by_pin("ZZZZ-1111").await,
+    ];
+    for answer in answers {
+        let answer = answer.expect(401, "W2002");
+        assert_eq!(answer.body, json!({ "status_code": "W2002", "detail": "Invalid credentials" }));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_and_an_unknown_person_cost_the_same_calls() {
+    let app = App::start().await;
+    let mut costs = Vec::new();
+    for name in ["ana", "nobody", "dora"] {
+        app.forget_usage();
+        app.watch().login(name, "wrong password").await.expect(401, "W2002");
+        costs.push((app.dynamodb_calls("watch-login"), app.usage("watch-login").write_units));
+    }
+    assert_eq!((&costs[0], &costs[0]), (&costs[1], &costs[2]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_that_the_enterprise_has_not_enabled_is_2101() {
+    let app = App::start().await;
+    let orbit = app.key("orbit-watch");
+    orbit.login("ana", ANA).await.expect(403, "W2101");
+    orbit.login_by_pin("ZZZZ-1111").await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_of_one_enterprise_is_unknown_in_another() {
+    let app = App::changed(|document| {
+        document["enterprises"][1]["settings"] = json!({});
+    })
+    .await;
+    app.key("orbit-watch").login("ana", ANA).await.expect(401, "W2002");
+    app.key("orbit-watch").login_by_pin("K7QX-93WD").await.expect(401, "W2002");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_without_the_watch_surface_is_unknown() {
+    let app =
+        App::changed(|document| document["enterprises"][0]["users"][0]["surfaces"] = json!(["admin"])).await;
+    app.watch().login("ana", ANA).await.expect(401, "W2002");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_wrong_tries_under_both_names_together_lock_until_the_window_ends() {
+    let app = App::start().await;
+    let names = ["ana", "ana@acme.example"];
+    for index in 0..10 {
+        app.watch().login(names[index % 2], "wrong password").await.expect(401, "W2002");
+    }
+    for name in names {
+        let locked = app.watch().login(name, ANA).await.expect(429, "W5001");
+        let seconds: i64 = locked.header("retry-after").parse().unwrap();
+        assert!((1..=900).contains(&seconds));
+    }
+    app.advance(900);
+    app.watch().login("ana", ANA).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_nobody_has_locks_as_one_that_somebody_has() {
+    let app = App::start().await;
+    for _ in 0..10 {
+        app.watch().login("nobody", "wrong password").await.expect(401, "W2002");
+    }
+    app.watch().login("nobody", "wrong password").await.expect(429, "W5001");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_password_starts_the_count_afresh_for_both_names() {
+    let app = App::start().await;
+    for _ in 0..3 {
+        for _ in 0..9 {
+            app.watch().login("ana", "wrong password").await.expect(401, "W2002");
+        }
+        app.watch().login("ana@acme.example", ANA).await.expect(200, "W0000");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_right_passwords_lock_nobody_out() {
+    let app = App::start().await;
+    for _ in 0..15 {
+        app.watch().login("ana", ANA).await.expect(200, "W0000");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_many_at_once_gains_nothing() {
+    let app = App::start().await;
+    let watch = app.watch();
+    let names = ["ana", "ana@acme.example"];
+    let answers = at_once(64, |index| {
+        let watch = watch.clone();
+        async move { watch.login(names[index % 2], &format!("wrong password {index}")).await }
+    })
+    .await;
+    let (wrong, limited) = (count(&answers, "W2002"), count(&answers, "W5001"));
+    assert!(wrong <= 10 && wrong + limited == 64, "{wrong} wrong, {limited} limited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_that_guesses_many_names_is_stopped_and_cannot_hide_it() {
+    let app = App::start().await;
+    let watch = app.watch();
+    let answers = at_once(110, |index| {
+        let watch = watch.clone();
+        async move { watch.login(&format!("person-{index}"), "wrong password").await }
+    })
+    .await;
+    assert_eq!((count(&answers, "W2002"), count(&answers, "W5001")), (100, 10));
+    let login = json!({ "type": "password", "credentials": { "username": "ana", "password": ANA } });
+    let forged = ("x-forwarded-for", "198.51.100.1");
+    watch.post_with("/v2/watch/auth/login", login, forged).await.expect(429, "W5001");
+    app.watch().from("127.0.0.2").login("ana", ANA).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_that_guesses_many_pins_is_stopped_at_once_too() {
+    let app = App::start().await;
+    let watch = app.watch();
+    let answers = at_once(40, |index| {
+        let watch = watch.clone();
+        async move { watch.login_by_pin(&format!("0000-{index:04}")).await }
+    })
+    .await;
+    assert_eq!((count(&answers, "W2002"), count(&answers, "W5001")), (30, 10));
+    app.watch().login_by_pin("K7QX-93WD").await.expect(429, "W5001");
+    app.watch().from("127.0.0.2").login_by_pin("K7QX-93WD").await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pins_guessed_from_many_addresses_are_stopped_for_the_enterprise() {
+    let app = App::start().await;
+    for source in 2..=11 {
+        let watch = app.watch().from(&format!("127.0.0.{source}"));
+        let answers = at_once(30, |index| {
+            let watch = watch.clone();
+            async move { watch.login_by_pin(&format!("{source:04}-{index:04}")).await }
+        })
+        .await;
+        assert_eq!(count(&answers, "W2002"), 30, "{:?}", answers.iter().find(|answer| answer.status != 401));
+    }
+    app.watch().from("127.0.0.99").login_by_pin("K7QX-93WD").await.expect(429, "W5001");
+    app.advance(300);
+    app.watch().from("127.0.0.99").login_by_pin("K7QX-93WD").await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_hash_is_taken_once_and_replaced() {
+    // bcrypt, cost 4, of "correct horse battery".
+    let imported = shared_hash();
+    let app = App::changed(|document| {
+        document["enterprises"][0]["users"][0] =
+            json!({ "username": "imre", "email": "imre@acme.example", "password_hash": imported });
+    })
+    .await;
+    app.forget_usage();
+    app.watch().login("imre", "correct horse battery").await.expect(200, "W0000");
+    let first = app.usage("watch-login").write_units;
+    app.forget_usage();
+    app.watch().login("imre@acme.example", "correct horse battery").await.expect(200, "W0000");
+    assert!(app.usage("watch-login").write_units < first, "the second login rewrites nothing");
+    app.watch().login("imre", "correct horse battery!").await.expect(401, "W2002");
+}
+
+fn shared_hash() -> String {
+    bcrypt::hash("correct horse battery", 4).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_four_calls_and_a_pin_login_three() {
+    let app = App::start().await;
+    let call = |name: &str, times| (format!("dynamodb.{name}"), times);
+    let password = [call("BatchGetItem", 1), call("TransactWriteItems", 1), call("UpdateItem", 2)];
+    for wrong_or_right in ["wrong password", ANA] {
+        app.forget_usage();
+        app.watch().login("ana", wrong_or_right).await;
+        assert_eq!(app.dynamodb_calls("watch-login"), password);
+    }
+    app.forget_usage();
+    app.watch().login_by_pin("K7QX-93WD").await.expect(200, "W0000");
+    let pin = [call("BatchGetItem", 1), call("TransactWriteItems", 1), call("UpdateItem", 1)];
+    assert_eq!(app.dynamodb_calls("watch-login"), pin);
+    assert_eq!(app.usage("watch-login").invocations, 1);
+}

@@ -1,0 +1,128 @@
+//! `POST /v2/watch/auth/reset-password`
+
+use serde_json::json;
+use tests::{ANA, App, Client, at_once, count};
+
+const NEW: &str = "seven reels of nitrate film";
+
+async fn code(app: &App) -> String {
+    let body = json!({ "email": "ana@acme.example" });
+    app.watch().post("/v2/watch/auth/forgot-password", body).await.expect(200, "W0000");
+    app.reset_code("Ana@acme.example")
+}
+
+async fn reset(client: &Client, code: &str, password: &str) -> tests::Answer {
+    let body = json!({ "reset_code": code, "new_password": password });
+    client.post("/v2/watch/auth/reset-password", body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_sets_a_password_once_ends_all_sessions_and_the_person_is_told() {
+    let app = App::start().await;
+    let before = app.ana().await;
+    let code = code(&app).await;
+    let answer = reset(&app.watch(), &code.to_lowercase(), NEW).await.expect(200, "W0000");
+    assert_eq!(answer.body, json!({ "status_code": "W0000", "message": "" }));
+    reset(&app.watch(), &code, NEW).await.expect(401, "W2002");
+
+    app.authorized(&before.token).get("/v2/watch/auth/session").await.expect(401, "W2003");
+    app.watch().refresh(&before.refresh_token).await.expect(401, "W2003");
+    for name in ["ana", "ana@acme.example"] {
+        app.watch().login(name, ANA).await.expect(401, "W2002");
+        let after = app.watch().sign_in(name, NEW).await;
+        app.watch().refresh(&after.refresh_token).await.expect(200, "W0000");
+    }
+    let told = app.last_email("Ana@acme.example").unwrap();
+    assert_eq!(told.subject, "Your password for Acme & Daughters was changed");
+    assert!(!told.text.contains("/reset/"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_works_for_an_hour() {
+    let app = App::start().await;
+    let code = code(&app).await;
+    app.advance(60 * 60);
+    reset(&app.watch(), &code, NEW).await.expect(401, "W2002");
+    app.ana().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_codes_and_those_of_another_enterprise_are_2002() {
+    let app = App::changed(|document| document["enterprises"][1]["settings"] = json!({})).await;
+    let code = code(&app).await;
+    for wrong in ["x", "01ARZ3NDEKTSV4RRFFQ69G5FAV", &code[1..]] {
+        reset(&app.watch(), wrong, NEW).await.expect(401, "W2002");
+    }
+    reset(&app.key("orbit-watch"), &code, NEW).await.expect(401, "W2002");
+    reset(&app.key("acme-tv"), &code, NEW).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_nobody_has_leaves_nothing_to_spend() {
+    let app = App::start().await;
+    let body = json!({ "email": "nobody@acme.example" });
+    app.watch().post("/v2/watch/auth/forgot-password", body).await.expect(200, "W0000");
+    assert!(app.stack.world.outbox().email.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_policy_refuses_spends_no_code() {
+    let app = App::start().await;
+    let code = code(&app).await;
+    for weak in ["short", "password123", "Ana12345", "acme-2026"] {
+        reset(&app.watch(), &code, weak).await.expect_invalid("new_password");
+    }
+    reset(&app.watch(), &code, NEW).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_with_one_code_one_wins() {
+    let app = App::start().await;
+    let (code, watch) = (code(&app).await, app.watch());
+    let answers = at_once(32, |index| {
+        let (code, watch) = (code.clone(), watch.clone());
+        async move { reset(&watch, &code, &format!("{NEW} {index}")).await }
+    })
+    .await;
+    assert_eq!((count(&answers, "W0000"), count(&answers, "W2002")), (1, 31));
+    let winner = answers.iter().position(|answer| answer.status == 200).unwrap();
+    app.watch().sign_in("ana", &format!("{NEW} {winner}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_cannot_try_codes_without_end() {
+    let app = App::start().await;
+    let code = code(&app).await;
+    for _ in 0..50 {
+        reset(&app.watch(), "01ARZ3NDEKTSV4RRFFQ69G5FAV", NEW).await.expect(401, "W2002");
+    }
+    reset(&app.watch(), &code, NEW).await.expect(429, "W5001");
+    app.advance(15 * 60);
+    reset(&app.watch(), &code, NEW).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_of_the_write_is_still_one_success() {
+    let app = App::start().await;
+    let code = code(&app).await;
+    app.fail("dynamodb", "TransactWriteItems", "lost_response", 1).await;
+    reset(&app.watch(), &code, NEW).await.expect(200, "W0000");
+    app.watch().sign_in("ana", NEW).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_cannot_be_sent_does_not_undo_the_change() {
+    let app = App::start().await;
+    let code = code(&app).await;
+    app.fail("ses", "*", "server_error", 3).await;
+    reset(&app.watch(), &code, NEW).await.expect(200, "W0000");
+    app.watch().sign_in("ana", NEW).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_was_disabled_meanwhile_cannot_use_the_code() {
+    let app = App::start().await;
+    let code = code(&app).await;
+    app.apply(|document| document["enterprises"][0]["users"][0]["disabled"] = json!(true)).await;
+    reset(&app.watch(), &code, NEW).await.expect(401, "W2002");
+}

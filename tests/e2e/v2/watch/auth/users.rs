@@ -1,0 +1,114 @@
+//! `POST /v2/watch/auth/users`
+
+use serde_json::{Value, json};
+use tests::{App, Client, at_once, count};
+
+const USERS: &str = "/v2/watch/auth/users";
+const PASSWORD: &str = "one ticket for the balcony";
+
+fn person(username: &str, email: &str) -> Value {
+    json!({ "username": username, "email": email, "password": PASSWORD })
+}
+
+async fn sign_up(client: &Client, username: &str, email: &str) -> tests::Answer {
+    client.post(USERS, person(username, email)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_viewer_signs_in_by_name_and_by_address() {
+    let app = App::start().await;
+    let answer = sign_up(&app.watch(), "Nadia", "Nadia@acme.example").await.expect(200, "W0000");
+    assert_eq!(answer.body, json!({ "status_code": "W0000", "message": "" }));
+    app.watch().sign_in("nadia", PASSWORD).await;
+    app.watch().sign_in("nadia@ACME.example", PASSWORD).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_or_an_address_that_is_taken_is_4900_and_changes_nothing() {
+    let app = App::start().await;
+    sign_up(&app.watch(), "ANA", "other@acme.example").await.expect_invalid("username");
+    sign_up(&app.watch(), "other", "ANA@acme.example").await.expect_invalid("email");
+    for name in ["other", "other@acme.example"] {
+        app.watch().login(name, PASSWORD).await.expect(401, "W2002");
+    }
+    app.ana().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weak_passwords_are_refused_with_the_reason() {
+    let app = App::start().await;
+    for (password, reason) in [
+        ("seven77", "at least 8 characters"),
+        ("iloveyou123", "common"),
+        ("Nadia2026!", "your name"),
+        ("nadia@acme.example", "your name"),
+        ("acme2026", "your name"),
+    ] {
+        let body = json!({ "username": "nadia", "email": "nadia@acme.example", "password": password });
+        let answer = app.watch().post(USERS, body).await.expect_invalid("password");
+        assert!(answer.body["detail"].as_str().unwrap().contains(reason), "{:?}", answer.body);
+    }
+    for (index, password) in
+        ["pass phrase with spaces", "пароль для кино", &"é".repeat(64)].iter().enumerate()
+    {
+        let (name, email) = (format!("n{index}"), format!("n{index}@acme.example"));
+        let body = json!({ "username": name, "email": email, "password": password });
+        app.watch().post(USERS, body).await.expect(200, "W0000");
+        app.watch().sign_in(&name, password).await;
+        let cut: String = password.chars().take(password.chars().count() - 1).collect();
+        app.watch().login(&name, &cut).await.expect(401, "W2002");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enterprise_can_ask_for_longer_passwords_or_refuse_sign_up() {
+    let app = App::changed(|document| {
+        document["enterprises"][0]["settings"] = json!({ "password_min_length": 30 });
+    })
+    .await;
+    let answer = sign_up(&app.watch(), "nadia", "nadia@acme.example").await.expect_invalid("password");
+    assert!(answer.text.contains("at least 30 characters"));
+    sign_up(&app.key("orbit-watch"), "nadia", "nadia@orbit.example").await.expect(403, "W2101");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_one_gets_the_name() {
+    let app = App::start().await;
+    let watch = app.watch();
+    let answers = at_once(32, |index| {
+        let watch = watch.clone();
+        async move { sign_up(&watch, "nadia", &format!("nadia{index}@acme.example")).await }
+    })
+    .await;
+    assert_eq!((count(&answers, "W0000"), count(&answers, "W4900")), (1, 31));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_one_gets_the_address() {
+    let app = App::start().await;
+    let watch = app.watch();
+    let answers = at_once(32, |index| {
+        let watch = watch.clone();
+        async move { sign_up(&watch, &format!("nadia{index}"), "nadia@acme.example").await }
+    })
+    .await;
+    assert_eq!((count(&answers, "W0000"), count(&answers, "W4900")), (1, 31));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_cannot_sign_up_without_end() {
+    let app = App::start().await;
+    for _ in 0..50 {
+        sign_up(&app.watch(), "ana", "ana@acme.example").await.expect_invalid("username");
+    }
+    sign_up(&app.watch(), "nadia", "nadia@acme.example").await.expect(429, "W5001");
+    sign_up(&app.watch().from("127.0.0.2"), "nadia", "nadia@acme.example").await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_of_the_write_is_still_one_success() {
+    let app = App::start().await;
+    app.fail("dynamodb", "TransactWriteItems", "lost_response", 1).await;
+    sign_up(&app.watch(), "nadia", "nadia@acme.example").await.expect(200, "W0000");
+    app.watch().sign_in("nadia", PASSWORD).await;
+}
