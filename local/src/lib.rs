@@ -85,7 +85,12 @@ impl Stack {
         let url = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
         let names = functions::ROUTES.iter().map(|route| route.name).collect();
         let aws = Arc::new(Aws::new(Arc::clone(&world), options.data.as_deref(), names).await?);
-        let aws_listener = bind(0).await?;
+        // Beside the API's port, so that it can be written down; any other when that one is taken.
+        let beside = if options.port == 0 { 0 } else { options.port.saturating_add(1) };
+        let aws_listener = match bind(beside).await {
+            Ok(listener) => listener,
+            Err(_) => bind(0).await?,
+        };
         let aws_url = format!("http://{}", aws_listener.local_addr().map_err(|error| error.to_string())?);
         tasks.spawn(async move {
             aws.serve(aws_listener).await;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use lambda_http::BoxFuture;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::net::TcpListener;
@@ -63,7 +64,10 @@ struct Instance {
     function: Arc<Function>,
     current: Mutex<Option<Job>>,
     kill: Notify,
-    has_started: AtomicUsize,
+    /// Whether it has asked for a job yet.
+    has_started: AtomicBool,
+    /// Whether it is counted in [`Function::ready`].
+    is_ready: AtomicBool,
 }
 
 impl Function {
@@ -113,7 +117,13 @@ impl Function {
         }
     }
 
-    async fn start(self: &Arc<Self>) -> Result<(), Broken> {
+    /// Starts an instance. Boxed, since an instance that ends can start the next.
+    fn start(self: &Arc<Self>) -> BoxFuture<'static, Result<(), Broken>> {
+        let function = Arc::clone(self);
+        Box::pin(async move { function.spawn().await })
+    }
+
+    async fn spawn(self: Arc<Self>) -> Result<(), Broken> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let mut child = Command::new(&self.binary)
@@ -136,10 +146,11 @@ impl Function {
         copy_lines(child.stdout.take(), &self.log);
         copy_lines(child.stderr.take(), &self.log);
         let instance = Arc::new(Instance {
-            function: Arc::clone(self),
+            function: Arc::clone(&self),
             current: Mutex::new(None),
             kill: Notify::new(),
-            has_started: AtomicUsize::new(0),
+            has_started: AtomicBool::new(false),
+            is_ready: AtomicBool::new(true),
         });
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -162,6 +173,17 @@ impl Instance {
         current.take_if(|job| job.request_id == id)
     }
 
+    fn set_ready(&self, is_ready: bool) {
+        if self.is_ready.swap(is_ready, Ordering::AcqRel) != is_ready {
+            let ready = &self.function.ready;
+            if is_ready {
+                ready.fetch_add(1, Ordering::AcqRel)
+            } else {
+                ready.fetch_sub(1, Ordering::AcqRel)
+            };
+        }
+    }
+
     /// Waits for the process to end, by itself or by force, and fails what it held.
     async fn watch(&self, mut child: Child) {
         let how = tokio::select! {
@@ -171,41 +193,35 @@ impl Instance {
                 "killed at the deadline".to_owned()
             }
         };
-        self.function.instances.fetch_sub(1, Ordering::AcqRel);
+        let function = &self.function;
+        function.instances.fetch_sub(1, Ordering::AcqRel);
+        self.set_ready(false);
         let mut held = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if self.has_started.load(Ordering::Acquire) == 0 {
-            // It died during init: so would the next one, and the job that it was started for
-            // would wait for ever.
-            self.function.ready.fetch_sub(1, Ordering::AcqRel);
-            if let Ok(job) = self.function.jobs.lock().await.try_recv() {
-                self.function.waiting.fetch_sub(1, Ordering::AcqRel);
+        if !self.has_started.load(Ordering::Acquire) {
+            // It died during init, and so would the next one: the job that it was started for
+            // fails with it. Where the queue is locked, another instance waits for a job.
+            if let Ok(mut jobs) = function.jobs.try_lock()
+                && let Ok(job) = jobs.try_recv()
+            {
+                function.waiting.fetch_sub(1, Ordering::AcqRel);
                 held = Some(job);
             }
         }
         if let Some(job) = held {
-            let _ = job.reply.send(Err(format!("{} ended: {how}", self.function.name)));
+            let _ = job.reply.send(Err(format!("{} ended: {how}", function.name)));
         }
-    }
-}
-
-/// Counts an instance as ready while it waits for a job, however the wait ends.
-struct Ready<'a>(&'a Function);
-
-impl Drop for Ready<'_> {
-    fn drop(&mut self) {
-        self.0.ready.fetch_sub(1, Ordering::AcqRel);
+        if function.waiting.load(Ordering::Acquire) > function.ready.load(Ordering::Acquire) {
+            let _ = function.start().await;
+        }
     }
 }
 
 async fn next(State(instance): State<Arc<Instance>>) -> Response {
     let function = &instance.function;
-    if instance.has_started.swap(1, Ordering::AcqRel) == 1 {
-        function.ready.fetch_add(1, Ordering::AcqRel);
-    }
-    let ready = Ready(function);
-    let job = function.jobs.lock().await.recv().await;
-    drop(ready);
-    let Some(job) = job else { return StatusCode::GONE.into_response() };
+    instance.has_started.store(true, Ordering::Release);
+    instance.set_ready(true);
+    let Some(job) = function.jobs.lock().await.recv().await else { return StatusCode::GONE.into_response() };
+    instance.set_ready(false);
     function.waiting.fetch_sub(1, Ordering::AcqRel);
     let headers = [
         ("lambda-runtime-aws-request-id", job.request_id.clone()),
@@ -231,6 +247,9 @@ async fn next(State(instance): State<Arc<Instance>>) -> Response {
 fn finish(instance: &Instance, id: &str, answer: Result<Value, Broken>) -> Response {
     match instance.take_current(id) {
         Some(job) => {
+            // It will ask for the next job in a moment; counted from now on, so that a caller
+            // that follows at once does not find nobody ready.
+            instance.set_ready(true);
             let _ = job.reply.send(answer);
             (StatusCode::ACCEPTED, axum::Json(json!({ "status": "OK" }))).into_response()
         }

@@ -229,7 +229,7 @@ mod tests {
         assert!(rule(br#"{"a":"\ud800"}"#).starts_with("body: not valid JSON"));
         assert_eq!(rule(br#"{"a":1,"a":2}"#), "body: must not have a key twice in one object");
         assert_eq!(rule(br#"{"z":{"a":1,"a":2}}"#), "body: must not have a key twice in one object");
-        assert_eq!(rule(&[b' '; MAX_BYTES + 1]), "body: must be at most 16 KiB");
+        assert_eq!(rule(&vec![b' '; MAX_BYTES + 1]), "body: must be at most 16 KiB");
         let deep = [b"{\"a\":".repeat(200), b"1".to_vec(), b"}".repeat(200)].concat();
         assert!(rule(&deep).starts_with("body: not valid JSON"));
     }

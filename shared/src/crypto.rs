@@ -2,7 +2,7 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{constant_time, digest, hmac, rand};
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::HEXLOWER;
 use ulid::Ulid;
 
 /// `N` bytes from the system's cryptographic random generator.
@@ -55,7 +55,7 @@ pub fn equal(left: &[u8], right: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(left, right).is_ok()
 }
 
-/// Encrypts `plain` so that only a holder of `secret` can read it (AES-256-GCM, base64url).
+/// Encrypts `plain` so that only a holder of `secret` can read it (AES-256-GCM).
 ///
 /// The nonce is fixed, so a `secret` must be high-entropy and seal at most one text: it is used
 /// for a spent refresh token, which seals its one successor.
@@ -63,18 +63,18 @@ pub fn equal(left: &[u8], right: &[u8]) -> bool {
 /// # Panics
 /// Never: the key has the algorithm's length, and the text fits in memory.
 #[must_use]
-pub fn seal_once(secret: &str, plain: &str) -> String {
+pub fn seal_once(secret: &str, plain: &str) -> Vec<u8> {
     let mut text = plain.as_bytes().to_vec();
     sealing_key(secret)
         .seal_in_place_append_tag(Nonce::assume_unique_for_key([0; 12]), Aad::empty(), &mut text)
         .expect("sealing a short text does not fail");
-    BASE64URL_NOPAD.encode(&text)
+    text
 }
 
 /// Reads what [`seal_once`] wrote; `None` when `secret` is another one or the text was changed.
 #[must_use]
-pub fn open_sealed(secret: &str, sealed: &str) -> Option<String> {
-    let mut text = BASE64URL_NOPAD.decode(sealed.as_bytes()).ok()?;
+pub fn open_sealed(secret: &str, sealed: &[u8]) -> Option<String> {
+    let mut text = sealed.to_vec();
     let plain = sealing_key(secret)
         .open_in_place(Nonce::assume_unique_for_key([0; 12]), Aad::empty(), &mut text)
         .ok()?;
@@ -95,7 +95,7 @@ mod tests {
         let sealed = seal_once("old token", "new token");
         assert_eq!(open_sealed("old token", &sealed).as_deref(), Some("new token"));
         assert_eq!(open_sealed("other token", &sealed), None);
-        assert_eq!(open_sealed("old token", "not sealed"), None);
+        assert_eq!(open_sealed("old token", b"not sealed"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Every limit on guessing and on sending, in one place.
 //!
 //! A limit counts in fixed windows: its counter is an item that carries the window's start in its
-//! key and that DynamoDB's TTL removes afterwards. See [`crate::store::counter`].
+//! key and that the table's TTL removes afterwards. See [`crate::store::counter`].
 
 use crate::crypto;
 use crate::store::Key;

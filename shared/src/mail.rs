@@ -56,15 +56,12 @@ fn fill(template: &str, words: &[(&str, &str)]) -> String {
         out.push_str(before);
         let place = after.split_once('}');
         let word = place.and_then(|(name, _)| words.iter().find(|(known, _)| *known == name));
-        match (word, place) {
-            (Some((_, word)), Some((_, after))) => {
-                out.push_str(word);
-                rest = after;
-            }
-            _ => {
-                out.push('{');
-                rest = after;
-            }
+        if let (Some((_, word)), Some((_, after))) = (word, place) {
+            out.push_str(word);
+            rest = after;
+        } else {
+            out.push('{');
+            rest = after;
         }
     }
     out + rest

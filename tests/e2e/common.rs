@@ -101,7 +101,7 @@ async fn a_body_that_is_no_json_object_is_4900_and_changes_nothing() {
         for body in bad_bodies() {
             app.watch().send("POST", path, body).await.expect(400, "W4900");
         }
-        assert_eq!(app.usage(function).write_units, 0.0, "{path}");
+        assert!(app.usage(function).write_units <= 0.0, "{path}");
     }
 }
 

@@ -1,1 +1,247 @@
-//! held later
+//! What must agree with each other: the list of endpoints, `template.yaml`, `events/`, the binaries
+//! and the README; and what the functions use with what the template lets them use.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use functions::ROUTES;
+use lambda_http::{Context, RequestExt};
+use serde_json::{Value, json};
+use serde_yaml_ng::Value as Yaml;
+use tests::{ANA, App};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+fn names() -> BTreeSet<String> {
+    ROUTES.iter().map(|route| route.name.to_owned()).collect()
+}
+
+/// The functions of the template by their binaries.
+fn template_functions() -> BTreeMap<String, Yaml> {
+    let template: Yaml = serde_yaml_ng::from_str(&read("template.yaml")).unwrap();
+    let resources = template["Resources"].as_mapping().unwrap().values();
+    let functions = resources.filter(|resource| resource["Type"] == "AWS::Serverless::Function");
+    functions
+        .map(|function| {
+            let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
+            (binary.to_owned(), function.clone())
+        })
+        .collect()
+}
+
+/// What a function's policy allows, as `dynamodb:GetItem`.
+fn allowed_actions(function: &Yaml) -> BTreeSet<String> {
+    let policies = function["Properties"]["Policies"].as_sequence().unwrap();
+    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_sequence().unwrap());
+    let actions = statements.flat_map(|statement| match &statement["Action"] {
+        Yaml::Sequence(actions) => actions.clone(),
+        one => vec![one.clone()],
+    });
+    actions.map(|action| action.as_str().unwrap().to_owned()).collect()
+}
+
+fn file_stems(folder: &str) -> BTreeSet<String> {
+    let files = fs::read_dir(root().join(folder)).unwrap();
+    files.map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn every_endpoint_has_a_binary_an_event_and_a_function_and_there_are_no_others() {
+    assert_eq!(names().len(), ROUTES.len(), "two endpoints share a name");
+    assert_eq!(file_stems("functions/src/bin"), names());
+    assert_eq!(file_stems("events"), names());
+    assert_eq!(template_functions().into_keys().collect::<BTreeSet<_>>(), names());
+    let manifest = read("functions/Cargo.toml");
+    for name in names() {
+        assert!(
+            manifest
+                .contains(&format!("[[bin]]\nname = \"{name}\"\npath = \"src/bin/{name}.rs\"\ntest = false"))
+        );
+    }
+}
+
+#[test]
+fn the_template_routes_each_path_with_and_without_a_trailing_slash() {
+    let functions = template_functions();
+    for route in ROUTES {
+        let events = functions[route.name]["Properties"]["Events"].as_mapping().unwrap().values();
+        let routes: BTreeSet<_> = events
+            .map(|event| {
+                assert_eq!(event["Type"], "HttpApi");
+                let text = |name: &str| event["Properties"][name].as_str().unwrap().to_uppercase();
+                (text("Method"), event["Properties"]["Path"].as_str().unwrap().to_owned())
+            })
+            .collect();
+        let wanted = [route.path.to_owned(), format!("{}/", route.path)];
+        assert_eq!(routes, wanted.map(|path| (route.method.to_owned(), path)).into(), "{}", route.name);
+    }
+}
+
+#[test]
+fn the_readme_lists_every_endpoint() {
+    let readme = read("README.md");
+    for route in ROUTES {
+        let row = format!("| {} | `{}` | `{}` |", route.method, route.path, route.name);
+        assert!(readme.contains(&row), "{row}");
+    }
+}
+
+/// Name and expected HTTP status of each event; `.ci/events` reads the same file.
+fn events() -> Vec<(String, u16)> {
+    let lines = include_str!("../src/events.tsv").lines();
+    lines
+        .map(|line| {
+            let (name, status) = line.split_once('\t').unwrap();
+            (name.to_owned(), status.parse().unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_runs_as_it_is_against_the_demo() {
+    let app = App::with(local::DEMO).await;
+    assert_eq!(events().into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>(), names());
+    for (name, status) in events() {
+        let route = ROUTES.iter().find(|route| route.name == name).unwrap();
+        let event = read(&format!("events/{name}.json"));
+        let parsed: Value = serde_json::from_str(&event).unwrap();
+        assert_eq!(parsed["routeKey"], format!("{} {}", route.method, route.path));
+        let handler = (route.build)(app.operator()).await.unwrap();
+        let request = lambda_http::request::from_str(&event).unwrap();
+        let answer = handler(request.with_lambda_context(Context::default())).await;
+        assert_eq!(answer.status().as_u16(), status, "{name}: {}", answer.body());
+    }
+}
+
+/// Calls each endpoint once so that it succeeds, and gives the README's name of each call.
+async fn call_everything(app: &App) {
+    let watch = app.watch();
+    let tokens = watch.sign_in("ana", ANA).await;
+    watch.login_by_pin("K7QX-93WD").await.expect(200, "W0000");
+    app.authorized(&tokens.token).get("/v2/watch/auth/session").await.expect(200, "W0000");
+    watch.refresh(&tokens.refresh_token).await.expect(200, "W0000");
+    let rotating = app.key("acme-rotating");
+    let spent = rotating.sign_in("ana", ANA).await;
+    rotating.refresh(&spent.refresh_token).await.expect(200, "W0000");
+    watch.post("/v2/watch/auth/logout", json!({ "token": tokens.token })).await.expect(200, "W0000");
+    watch.post("/v2/watch/auth/users", new_person()).await.expect(200, "W0000");
+    app.anonymous().get("/.well-known/jwks.json").await;
+    for by_page in [false, true] {
+        watch
+            .post("/v2/watch/auth/forgot-password", json!({ "email": "ana@acme.example" }))
+            .await
+            .expect(200, "W0000");
+        let code = app.reset_code("Ana@acme.example");
+        let new = format!("seven reels of nitrate film {by_page}");
+        if by_page {
+            let page = format!("/reset/{code}");
+            assert_eq!(app.anonymous().get(&page).await.status, 200);
+            let form = [("new_password", &*new), ("again", &*new)];
+            assert_eq!(app.anonymous().post_form(&page, &form).await.status, 200);
+        } else {
+            let body = json!({ "reset_code": code, "new_password": new });
+            watch.post("/v2/watch/auth/reset-password", body).await.expect(200, "W0000");
+        }
+    }
+}
+
+fn new_person() -> Value {
+    json!({ "username": "nadia", "email": "nadia@acme.example", "password": "one ticket for the balcony" })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_template_allows_what_the_functions_do_and_no_other_service() {
+    let app = App::start().await;
+    // With what they do at their start, and with a body that is refused and an e-mail that fails.
+    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    call_everything(&app).await;
+    for route in ROUTES {
+        (route.build)(local::environment(route.name, &app.stack.aws_url, &app.stack.url)).await.unwrap();
+        app.watch().send(route.method, &route.path.replace("{reset_code}", "x"), "not JSON").await;
+    }
+    app.fail("ses", "*", "server_error", 3).await;
+    app.watch().post("/v2/watch/auth/forgot-password", json!({ "email": "ana@acme.example" })).await;
+    for (name, usage) in &app.stack.world.usage().functions {
+        let actions = usage.calls.keys().map(|call| call.replacen('.', ":", 1));
+        used.entry(name.clone()).or_default().extend(actions);
+    }
+    for (name, function) in template_functions() {
+        let allowed = allowed_actions(&function);
+        let used = &used[&name];
+        for action in used.iter().filter(|action| *action != "dynamodb:TransactWriteItems") {
+            assert!(allowed.contains(action), "{name} is not allowed {action}");
+        }
+        for action in &allowed {
+            // A transaction is allowed by the actions of its writes, which the usage does not tell.
+            let in_transaction = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+                .contains(&action.as_str())
+                && used.contains("dynamodb:TransactWriteItems");
+            assert!(used.contains(action) || in_transaction, "{name} does not need {action}");
+        }
+    }
+}
+
+/// The rows of the README's table of costs: the call, and its three figures.
+fn costs() -> BTreeMap<String, [f64; 3]> {
+    let readme = read("README.md");
+    let table = readme.split("| call | calls | read units | write units |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let figure = |index: usize| cells[index].parse().unwrap();
+        (cells[0].replace('`', ""), [figure(1), figure(2), figure(3)])
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_costs_what_the_readme_says() {
+    let app = App::start().await;
+    let watch = app.watch();
+    call_everything(&app).await;
+    let new = "seven reels of nitrate film true";
+    let tokens = watch.sign_in("ana", new).await;
+    let rotated = app.key("acme-rotating").sign_in("ana", new).await;
+    let person =
+        json!({ "username": "noor", "email": "noor@acme.example", "password": "one ticket for the balcony" });
+    let forgot = json!({ "email": "ana@acme.example" });
+    let mut measured = BTreeMap::new();
+    let mut note = |row: &str| {
+        let function = row.split(',').next().unwrap();
+        let usage = app.usage(function);
+        let calls: u64 = app.dynamodb_calls(function).iter().map(|(_, times)| times).sum();
+        #[expect(clippy::cast_precision_loss, reason = "a handful")]
+        measured.insert(row.to_owned(), [calls as f64, usage.read_units, usage.write_units]);
+        app.forget_usage();
+    };
+    app.forget_usage();
+    watch.login("ana", new).await.expect(200, "W0000");
+    note("watch-login, password");
+    watch.login_by_pin("K7QX-93WD").await.expect(200, "W0000");
+    note("watch-login, PIN");
+    watch.refresh(&tokens.refresh_token).await.expect(200, "W0000");
+    note("watch-token-refresh");
+    app.key("acme-rotating").refresh(&rotated.refresh_token).await.expect(200, "W0000");
+    note("watch-token-refresh, rotating");
+    app.authorized(&tokens.token).get("/v2/watch/auth/session").await.expect(200, "W0000");
+    note("watch-session");
+    watch.post("/v2/watch/auth/logout", json!({ "token": tokens.token })).await.expect(200, "W0000");
+    note("watch-logout");
+    watch.post("/v2/watch/auth/users", person).await.expect(200, "W0000");
+    note("watch-sign-up");
+    watch.post("/v2/watch/auth/forgot-password", forgot).await.expect(200, "W0000");
+    note("watch-forgot-password");
+    let reset = json!({ "reset_code": app.reset_code("Ana@acme.example"), "new_password": "the very last picture show" });
+    watch.post("/v2/watch/auth/reset-password", reset).await.expect(200, "W0000");
+    note("watch-reset-password");
+    app.anonymous().get("/.well-known/jwks.json").await;
+    note("jwks");
+    assert_eq!(measured, costs());
+}

@@ -1,6 +1,8 @@
 //! End-to-end tests over HTTP. Files mirror URLs: `/v2/watch/auth/login` is tested in
 //! `v2/watch/auth/login.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod common;
 mod faults;
 mod house;

@@ -6,6 +6,13 @@
 //! When a test's [`App`] is dropped, every secret that its clients sent or got is looked for in the
 //! log of the whole run: a test that leaks one fails.
 
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    reason = "a harness: what panics fails its test"
+)]
+
 use std::env;
 use std::io;
 use std::net::IpAddr;
@@ -70,7 +77,7 @@ impl App {
                 data: None,
                 document: Document::parse(document).expect("the document is valid"),
                 binaries: env::var_os("USHER_BINARIES").map(Into::into),
-                log: Arc::new(|line| log().push_str(&format!("{line}\n"))),
+                log: Arc::new(|line| log().extend([line, "\n"])),
             })
             .await
             .expect("the stack starts"),
@@ -90,19 +97,16 @@ impl App {
     }
 
     /// A client without a key.
-    #[must_use]
     pub fn anonymous(&self) -> Client {
         self.client(None)
     }
 
     /// A client with any `Authorization` header.
-    #[must_use]
     pub fn authorized(&self, header: &str) -> Client {
         self.client(Some(header))
     }
 
     /// A client with the API key called `id`.
-    #[must_use]
     pub fn key(&self, id: &str) -> Client {
         let document: Value = serde_json::from_str(DOCUMENT).expect("the document is JSON");
         let keys = document["enterprises"].as_array().into_iter().flatten();
@@ -112,7 +116,6 @@ impl App {
     }
 
     /// A viewer's application.
-    #[must_use]
     pub fn watch(&self) -> Client {
         self.key("acme-watch")
     }
@@ -140,33 +143,28 @@ impl App {
     }
 
     /// What a function used since then.
-    #[must_use]
     pub fn usage(&self, function: &str) -> local::world::FunctionUsage {
         self.stack.world.usage().functions.get(function).cloned().unwrap_or_default()
     }
 
     /// `DynamoDB` calls of a function since [`App::forget_usage`].
-    #[must_use]
     pub fn dynamodb_calls(&self, function: &str) -> Vec<(String, u64)> {
         let calls = self.usage(function).calls.into_iter();
         calls.filter(|(name, _)| name.starts_with("dynamodb.")).collect()
     }
 
     /// The newest e-mail to `to`.
-    #[must_use]
     pub fn last_email(&self, to: &str) -> Option<local::world::Email> {
         self.stack.world.outbox().email.iter().rev().find(|email| email.to == to).cloned()
     }
 
     /// The reset code in the newest e-mail to `to`.
-    #[must_use]
     pub fn reset_code(&self, to: &str) -> String {
         let email = self.last_email(to).expect("an e-mail was sent");
         code_in(&email.text).expect("the e-mail has a link")
     }
 
     /// The lines of the log that belong to one request.
-    #[must_use]
     pub fn log_of(&self, request_id: &str) -> Vec<Value> {
         let log = log();
         let lines = log.lines().filter(|line| line.contains(request_id));
@@ -178,7 +176,6 @@ impl App {
     }
 
     /// The stand-ins, as an operator's tool reaches them.
-    #[must_use]
     pub fn operator(&self) -> Environment {
         local::environment("local-operator", &self.stack.aws_url, &self.stack.url)
     }
@@ -282,7 +279,6 @@ pub struct SignedIn {
 
 impl Client {
     /// The same client, calling from another loopback address.
-    #[must_use]
     pub fn from(mut self, address: &str) -> Self {
         let address: IpAddr = address.parse().expect("an address");
         let builder = reqwest::Client::builder().local_address(address);
@@ -380,7 +376,6 @@ pub struct Answer {
 
 impl Answer {
     /// A header's value; empty when it is not there.
-    #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -413,7 +408,6 @@ impl Answer {
     }
 
     /// The tokens of a login.
-    #[must_use]
     pub fn tokens(&self) -> SignedIn {
         let token = |name: &str| self.body[name].as_str().expect("a token").to_owned();
         SignedIn { token: token("token"), refresh_token: token("refresh_token") }
@@ -421,7 +415,6 @@ impl Answer {
 }
 
 /// A token's part as JSON: 0 the header, 1 the claims.
-#[must_use]
 pub fn part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).expect("three parts");
     let json = data_encoding::BASE64URL_NOPAD.decode(part.as_bytes()).expect("base64url");
@@ -442,7 +435,6 @@ where
 }
 
 /// How many of `answers` have this status code.
-#[must_use]
 pub fn count(answers: &[Answer], status_code: &str) -> usize {
     answers.iter().filter(|answer| answer.body["status_code"] == status_code).count()
 }

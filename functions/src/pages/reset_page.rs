@@ -41,15 +41,15 @@ pub(super) fn form(http: u16, enterprise: &Enterprise, problem: Option<&str>) ->
         (" error", format!("<p class=\"error\" id=\"error\" role=\"alert\">{problem}</p>"))
     });
     let invalid = if problem.is_empty() { "" } else { " aria-invalid=\"true\"" };
-    let min = enterprise.settings.password_min_length;
+    let shortest = enterprise.settings.password_min_length;
     let main = format!(
         "{problem}<form method=\"post\">\n\
          <label for=\"new\">New password</label>\n\
          <input id=\"new\" name=\"new_password\" type=\"password\" autocomplete=\"new-password\" \
-         required minlength=\"{min}\"{invalid} aria-describedby=\"hint{described}\">\n\
-         <p class=\"hint\" id=\"hint\">At least {min} characters. A few unrelated words are a good password.</p>\n\
+         required minlength=\"{shortest}\"{invalid} aria-describedby=\"hint{described}\">\n\
+         <p class=\"hint\" id=\"hint\">At least {shortest} characters. A few unrelated words are a good password.</p>\n\
          <label for=\"again\">The same once more</label>\n\
-         <input id=\"again\" name=\"again\" type=\"password\" autocomplete=\"new-password\" required minlength=\"{min}\">\n\
+         <input id=\"again\" name=\"again\" type=\"password\" autocomplete=\"new-password\" required minlength=\"{shortest}\">\n\
          <button>Set password</button>\n</form>"
     );
     page(http, enterprise.brand(), "Set a new password", &main)

@@ -94,7 +94,9 @@ impl Endpoint for Login {
         };
         let attempt = Attempt { call, key, persist: request.persist, operation: Operation::new() };
         match request.method {
-            Method::Password { username, password } => self.by_password(attempt, &username, password).await,
+            Method::Password { username, password } => {
+                Box::pin(self.by_password(attempt, &username, password)).await
+            }
             Method::Pin(pin) => self.by_pin(attempt, &pin).await,
         }
     }

@@ -107,7 +107,7 @@ impl TokenRefresh {
                 let jti = crypto::new_id();
                 let successor = self.issuer.refresh(ent, session, &jti, call.now)?;
                 let sealed = crypto::seal_once(token.expose(), &successor);
-                match self.store.rotate(&session_key, &claims.jti, &jti, &sealed, call.now).await? {
+                match self.store.rotate(&session_key, &claims.jti, &jti, sealed, call.now).await? {
                     Spent::Now => return Ok(Some(successor)),
                     other => other,
                 }

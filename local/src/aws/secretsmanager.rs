@@ -49,7 +49,7 @@ impl Secrets {
                 let id = field("SecretId");
                 match secrets.get_mut(&id) {
                     None => Err("ResourceNotFoundException"),
-                    Some(secret) => put(&id, secret, field("ClientRequestToken"), field("SecretString")),
+                    Some(secret) => put(&id, secret, &field("ClientRequestToken"), field("SecretString")),
                 }
             }
             "CreateSecret" => {
@@ -58,7 +58,7 @@ impl Secrets {
                     Err("ResourceExistsException")
                 } else {
                     let secret = secrets.entry(id.clone()).or_default();
-                    put(&id, secret, field("ClientRequestToken"), field("SecretString"))
+                    put(&id, secret, &field("ClientRequestToken"), field("SecretString"))
                 }
             }
             _ => Err("InvalidRequestException"),
@@ -89,11 +89,11 @@ fn get(secrets: &Stored, id: &str) -> Result<Value, &'static str> {
     )
 }
 
-fn put(id: &str, secret: &mut Secret, token: String, text: String) -> Result<Value, &'static str> {
-    if secret.versions.get(&token).is_some_and(|there| *there != text) {
+fn put(id: &str, secret: &mut Secret, token: &str, text: String) -> Result<Value, &'static str> {
+    if secret.versions.get(token).is_some_and(|there| *there != text) {
         return Err("ResourceExistsException");
     }
-    secret.versions.insert(token.clone(), text);
-    secret.current.clone_from(&token);
+    secret.versions.insert(token.to_owned(), text);
+    token.clone_into(&mut secret.current);
     Ok(json!({ "ARN": id, "Name": id, "VersionId": token }))
 }

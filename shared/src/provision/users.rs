@@ -18,7 +18,7 @@ impl Provisioner<'_> {
         report: &mut Report,
     ) -> Result<(), Failure> {
         let what = format!("user {enterprise}/{}", entry.username.expose());
-        self.warn(enterprise, entry, &what, report);
+        warn(enterprise, entry, &what, report);
         let name = canonical(entry.username.expose());
         let [found] = self.store.read([&Identity::key(enterprise, &name)]).await?;
         let change = match parse::<Identity>(found)? {
@@ -27,18 +27,6 @@ impl Provisioner<'_> {
         };
         report.changes.push(change);
         Ok(())
-    }
-
-    fn warn(&self, enterprise: &str, entry: &UserEntry, what: &str, report: &mut Report) {
-        if let Some(password) = &entry.password {
-            let context = [entry.username.expose(), enterprise];
-            if let Err(problem) = password::check("password", password, password::MIN_CHARS, &context) {
-                report.changes.push(Change::Warning(format!("{what}: {problem}")));
-            }
-        }
-        if entry.client_secret.is_some() {
-            report.changes.push(Change::Warning(format!("{what}: client_secret is not used yet")));
-        }
     }
 
     async fn create_user(
@@ -96,15 +84,26 @@ impl Provisioner<'_> {
     }
 }
 
+fn warn(enterprise: &str, entry: &UserEntry, what: &str, report: &mut Report) {
+    if let Some(password) = &entry.password {
+        let context = [entry.username.expose(), enterprise];
+        if let Err(problem) = password::check("password", password, password::MIN_CHARS, &context) {
+            report.changes.push(Change::Warning(format!("{what}: {problem}")));
+        }
+    }
+    if entry.client_secret.is_some() {
+        report.changes.push(Change::Warning(format!("{what}: client_secret is not used yet")));
+    }
+}
+
 async fn keeps_password(entry: &UserEntry, found: &Identity) -> Result<bool, Failure> {
     match (&entry.password, &entry.password_hash, &found.password_hash) {
         (Some(password), _, Some(hash)) => {
             Ok(password::verify(Some(hash.clone()), password.clone()).await? != Match::No)
         }
-        (Some(_), _, None) => Ok(false),
         // An imported hash is only for the first time: a login replaces it with a stronger one.
         (None, _, Some(_)) | (None, None, None) => Ok(true),
-        (None, Some(_), None) => Ok(false),
+        (Some(_), _, None) | (None, Some(_), None) => Ok(false),
     }
 }
 

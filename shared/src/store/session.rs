@@ -1,7 +1,8 @@
 //! Sessions: one login's life, which its access and refresh tokens name.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use super::api_key::ApiKey;
@@ -35,8 +36,8 @@ pub struct Session {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotated_at: Option<i64>,
     /// The refresh token that works, readable only with the one before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sealed_successor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "serde_bytes")]
+    pub sealed_successor: Option<Vec<u8>>,
     /// Epoch seconds of the login.
     pub created_at: i64,
     /// Epoch seconds at which it is over, whatever happens; TTL too.
@@ -74,7 +75,7 @@ pub enum Spent {
     /// It is spent, and the new one works.
     Now,
     /// It had been spent a moment ago: here is its successor, sealed.
-    Before(String),
+    Before(Vec<u8>),
     /// It was spent earlier, or is none of this session's.
     Reused,
     /// The session is no longer there, or ended.
@@ -133,7 +134,7 @@ impl Store {
         key: &Key,
         old_jti: &str,
         new_jti: &str,
-        sealed: &str,
+        sealed: Vec<u8>,
         now: i64,
     ) -> Result<Spent, Error> {
         for attempt in 0..ATTEMPTS {
@@ -146,7 +147,7 @@ impl Store {
                 .condition_expression("refresh_jti = :old AND attribute_not_exists(ended_at)")
                 .expression_attribute_values(":old", text(old_jti))
                 .expression_attribute_values(":new", text(new_jti))
-                .expression_attribute_values(":sealed", text(sealed))
+                .expression_attribute_values(":sealed", AttributeValue::B(Blob::new(sealed.clone())))
                 .expression_attribute_values(":now", number(now))
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
                 .send()

@@ -88,11 +88,11 @@ impl Issuer {
         self.sign(REFRESH_TYPE, &claims, now)
     }
 
-    fn sign(&self, kind: &str, claims: &impl Serialize, now: i64) -> Result<String, Failure> {
+    fn sign(&self, typ: &str, claims: &impl Serialize, now: i64) -> Result<String, Failure> {
         let keys = self.keys.get(now);
         let (kid, key) = keys.signing().ok_or_else(|| Failure::Internal("no signing key".into()))?;
         let mut header = Header::new(Algorithm::ES256);
-        header.typ = Some(kind.to_owned());
+        header.typ = Some(typ.to_owned());
         header.kid = Some(kid.to_owned());
         encode(&header, claims, key).map_err(|_| Failure::Internal("a token was not signed".into()))
     }

@@ -85,13 +85,13 @@ impl Verifier {
     async fn verify<T: DeserializeOwned>(
         &self,
         token: &Private,
-        kind: &str,
+        typ: &str,
         now: i64,
         alive_at: Option<i64>,
     ) -> Result<T, Failure> {
         let token = token.expose();
         let header = decode_header(token).map_err(|_| Failure::Token)?;
-        if !is_ours(&header, kind) {
+        if !is_ours(&header, typ) {
             return Err(Failure::Token);
         }
         let kid = header.kid.ok_or(Failure::Token)?;
@@ -119,7 +119,7 @@ impl Verifier {
     }
 }
 
-fn is_ours(header: &Header, kind: &str) -> bool {
+fn is_ours(header: &Header, wanted: &str) -> bool {
     let Header {
         typ,
         alg,
@@ -139,7 +139,7 @@ fn is_ours(header: &Header, kind: &str) -> bool {
         extras,
     } = header;
     *alg == Algorithm::ES256
-        && typ.as_deref() == Some(kind)
+        && typ.as_deref() == Some(wanted)
         && [cty, jku, x5u, x5t, x5t_s256, url, nonce].iter().all(|field| field.is_none())
         && jwk.is_none()
         && x5c.is_none()
