@@ -19,15 +19,16 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// The table's name (the template's output `Table`).
-    #[arg(long, global = true, env = "USHER_TABLE", default_value = "usher")]
-    table: String,
+    #[arg(long, global = true, env = "USHER_TABLE")]
+    table: Option<String>,
     /// Name or ARN of the signing keys' secret (the template's output `KeysSecret`).
-    #[arg(long, global = true, env = "USHER_KEYS_SECRET", default_value = "usher/keys")]
-    keys_secret: String,
+    #[arg(long, global = true, env = "USHER_KEYS_SECRET")]
+    keys_secret: Option<String>,
     /// Name or ARN of the pepper's secret (the template's output `PepperSecret`).
-    #[arg(long, global = true, env = "USHER_PEPPER_SECRET", default_value = "usher/pepper")]
-    pepper_secret: String,
-    /// Where to reach AWS, instead of its own endpoints.
+    #[arg(long, global = true, env = "USHER_PEPPER_SECRET")]
+    pepper_secret: Option<String>,
+    /// Where to reach AWS, instead of its own endpoints. With it, the three names above may be left
+    /// out: they are the local stack's then.
     #[arg(long, global = true, env = "AWS_ENDPOINT_URL")]
     endpoint_url: Option<String>,
 }
@@ -61,10 +62,12 @@ async fn main() -> ExitCode {
 async fn apply(arguments: &Arguments, file: &PathBuf) -> Result<Report, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let document = Document::parse(&text).map_err(|invalid| format!("{}: {invalid}", file.display()))?;
-    let environment = environment(arguments).await;
+    let environment = environment(arguments).await?;
     let client = Client::new(&environment.aws);
     let store = Store::new(&environment);
     let run = async {
+        // Before anything is made: a wrong table must not leave secrets behind.
+        store.published_keys().await?;
         let (pepper, _) = secrets::ensure(&client, &environment.pepper_secret, secrets::new_pepper()).await?;
         if token::keys::ensure(&store, &client, &environment.keys_secret).await? {
             eprintln!("created   signing keys");
@@ -75,20 +78,25 @@ async fn apply(arguments: &Arguments, file: &PathBuf) -> Result<Report, String> 
     run.await.map_err(|failure| failure.to_string())
 }
 
-async fn environment(arguments: &Arguments) -> Environment {
+async fn environment(arguments: &Arguments) -> Result<Environment, String> {
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).retry_config(retries());
     if let Some(url) = &arguments.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    Environment {
+    let name = |given: &Option<String>, flag: &str, local: &str| match given {
+        Some(name) => Ok(name.clone()),
+        None if arguments.endpoint_url.is_some() => Ok(local.to_owned()),
+        None => Err(format!("{flag} is needed: see the outputs of the deployed stack")),
+    };
+    Ok(Environment {
+        table: name(&arguments.table, "--table", "usher")?,
+        keys_secret: name(&arguments.keys_secret, "--keys-secret", "usher/keys")?,
+        pepper_secret: name(&arguments.pepper_secret, "--pepper-secret", "usher/pepper")?,
         aws: loader.load().await,
-        table: arguments.table.clone(),
-        keys_secret: arguments.keys_secret.clone(),
-        pepper_secret: arguments.pepper_secret.clone(),
         public_url: String::new(),
         mail_from: String::new(),
-    }
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "the command's output")]

@@ -27,8 +27,9 @@ impl Recovery {
 
     /// Opens what a page's address names: one try, then the reset, then its enterprise.
     pub(crate) async fn open(&self, call: &Call, code: &Private) -> Result<(Enterprise, Person), Failure> {
-        self.count_try(call).await??;
-        let [reset] = self.store.read([&Reset::key(code)]).await?;
+        let key = [&Reset::key(code)];
+        let (room, [reset]) = tokio::try_join!(self.count_try(call), self.store.read(key))?;
+        room?;
         let reset = parse::<Reset>(reset)?.ok_or(Failure::Credentials)?;
         let [enterprise] = self.store.read([&Enterprise::key(&reset.enterprise)]).await?;
         let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::Credentials)?;
@@ -73,7 +74,7 @@ impl Recovery {
             self.mailer.send(enterprise, &person.email, &Mail::password_changed(enterprise.brand())).await
         {
             // The password is changed: the answer must say so, whatever becomes of the e-mail.
-            tracing::error!(target: "usher", request_id = call.request_id, cause = ?failure, "mail");
+            tracing::error!(target: "usher", request_id = call.request_id, cause = %failure, "mail");
         }
         Ok(())
     }

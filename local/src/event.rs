@@ -21,28 +21,27 @@ pub(crate) struct Incoming<'a> {
     pub(crate) now: i64,
 }
 
-/// The path's parameters when it is the route's, with or without one trailing slash.
+/// The path's parameters when it is the route's. As in the template, the route has a second form
+/// with `/{slash+}` behind it, which takes whatever follows.
 pub(crate) fn match_path(pattern: &str, path: &str) -> Option<Map<String, Value>> {
-    let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
-    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    let mut given = path.split('/');
     let mut parameters = Map::new();
-    loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return Some(parameters),
-            (Some(wanted), Some(given)) => {
-                let name = wanted.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
-                match name {
-                    Some(name) if !given.is_empty() => {
-                        let value = percent_decode_str(given).decode_utf8_lossy().into_owned();
-                        parameters.insert(name.to_owned(), value.into());
-                    }
-                    None if wanted == given => {}
-                    _ => return None,
-                }
+    for wanted in pattern.split('/') {
+        let given = given.next()?;
+        match wanted.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) if !given.is_empty() => {
+                let value = percent_decode_str(given).decode_utf8_lossy().into_owned();
+                parameters.insert(name.to_owned(), value.into());
             }
+            None if wanted == given => {}
             _ => return None,
         }
     }
+    let rest: Vec<_> = given.collect();
+    if !rest.is_empty() {
+        parameters.insert("slash".to_owned(), rest.join("/").into());
+    }
+    Some(parameters)
 }
 
 impl Incoming<'_> {
@@ -53,7 +52,8 @@ impl Incoming<'_> {
             headers.insert(name.as_str().to_owned(), values.join(",").into());
         }
         let header = |name: &str| headers.get(name).cloned().unwrap_or_else(|| json!(""));
-        let route_key = format!("{} {}", self.route.method, self.route.path);
+        let tail = if self.parameters.contains_key("slash") { "/{slash+}" } else { "" };
+        let route_key = format!("{} {}{tail}", self.route.method, self.route.path);
         let mut event = json!({
             "version": "2.0",
             "routeKey": route_key,
@@ -106,11 +106,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_match_with_and_without_one_trailing_slash() {
-        assert!(match_path("/v2/watch/auth/login", "/v2/watch/auth/login").is_some());
-        assert!(match_path("/v2/watch/auth/login", "/v2/watch/auth/login/").is_some());
-        for other in ["/v2/watch/auth/login//", "/v2/watch/auth", "/v2/watch/auth/login/qr", "/", ""] {
-            assert!(match_path("/v2/watch/auth/login", other).is_none(), "{other}");
+    fn what_follows_a_path_is_the_slash_parameter() {
+        let slash = |path| match_path("/v2/watch/auth/login", path).map(|found| found.get("slash").cloned());
+        assert_eq!(slash("/v2/watch/auth/login"), Some(None));
+        assert_eq!(slash("/v2/watch/auth/login/"), Some(Some("".into())));
+        assert_eq!(slash("/v2/watch/auth/login/qr/x"), Some(Some("qr/x".into())));
+        for other in ["/v2/watch/auth", "/v2/watch/auth/log", "/", ""] {
+            assert_eq!(slash(other), None, "{other}");
         }
     }
 

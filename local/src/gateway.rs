@@ -47,7 +47,9 @@ pub(crate) async fn handle(
     let matched = functions::ROUTES
         .iter()
         .filter(|route| route.method == parts.method.as_str())
-        .find_map(|route| Some((route, match_path(route.path, parts.uri.path())?)));
+        .filter_map(|route| Some((route, match_path(route.path, parts.uri.path())?)))
+        // The most of the path that is the route's own, as API Gateway chooses.
+        .max_by_key(|(route, parameters)| (!parameters.contains_key("slash"), route.path.len()));
     let Some((route, parameters)) = matched else {
         return own_answer(StatusCode::NOT_FOUND, "Not Found");
     };

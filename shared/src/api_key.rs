@@ -1,5 +1,8 @@
 //! API keys as clients send them: `usk_<enterprise>_<key id>_<secret>`.
 
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock};
+
 use crate::crypto;
 use crate::failure::{Failure, Surface};
 use crate::private::Private;
@@ -85,6 +88,24 @@ impl PresentedKey {
     pub async fn check(&self, store: &Store, surface: Surface, now: i64) -> Result<ApiKey, Failure> {
         let [stored] = store.read([&ApiKey::key(&self.enterprise, &self.id)]).await?;
         self.authorize(parse(stored)?, surface, now)
+    }
+}
+
+/// The keys that this warm function has seen to be real: those with which a call may be counted
+/// before the table has confirmed the key. It opens nothing: whether a key works is read each time.
+#[derive(Debug, Default)]
+pub struct SeenKeys(RwLock<HashSet<String>>);
+
+impl SeenKeys {
+    /// Whether `key` was real when it was last seen.
+    #[must_use]
+    pub fn contains(&self, key: &PresentedKey) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&key.hash())
+    }
+
+    /// Notes a key that has been authorized.
+    pub fn insert(&self, key: &PresentedKey) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key.hash());
     }
 }
 

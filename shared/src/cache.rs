@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lambda_http::BoxFuture;
+use tokio::sync::Mutex;
 
 use crate::failure::Failure;
 
@@ -20,6 +21,7 @@ type Load<T> = dyn Fn() -> BoxFuture<'static, Result<T, Failure>> + Send + Sync;
 pub struct Cached<T> {
     value: RwLock<Arc<T>>,
     fetched_at: AtomicI64,
+    fetching: Mutex<()>,
     load: Box<Load<T>>,
 }
 
@@ -36,6 +38,7 @@ impl<T: Send + Sync + 'static> Cached<T> {
         Ok(Arc::new(Self {
             value: RwLock::new(Arc::new(value)),
             fetched_at: AtomicI64::new(i64::try_from(now).unwrap_or(i64::MAX)),
+            fetching: Mutex::new(()),
             load: Box::new(load),
         }))
     }
@@ -49,15 +52,20 @@ impl<T: Send + Sync + 'static> Cached<T> {
             let cached = Arc::clone(self);
             tokio::spawn(async move { cached.fetch().await });
         }
-        self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.value()
     }
 
-    /// Fetches the value now, since the one at hand lacks something; at most every five seconds,
-    /// so that bad input cannot turn into a stream of fetches.
-    pub async fn get_newer(self: &Arc<Self>, now: i64) -> Arc<T> {
-        if self.claim_fetch(now, FORCED_AFTER) {
+    /// The value, newer than `seen`, which lacks something; at most one fetch every five seconds, so
+    /// that bad input cannot turn into a stream of them. Callers that ask at once share one.
+    pub async fn newer_than(&self, seen: &Arc<T>, now: i64) -> Arc<T> {
+        let _one_at_a_time = self.fetching.lock().await;
+        if Arc::ptr_eq(seen, &self.value()) && self.claim_fetch(now, FORCED_AFTER) {
             self.fetch().await;
         }
+        self.value()
+    }
+
+    fn value(&self) -> Arc<T> {
         self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -75,7 +83,7 @@ impl<T: Send + Sync + 'static> Cached<T> {
             }
             Err(failure) => {
                 self.fetched_at.store(0, Ordering::Release);
-                tracing::warn!(target: "usher", cause = ?failure, "refresh failed");
+                tracing::warn!(target: "usher", cause = %failure, "refresh failed");
             }
         }
     }

@@ -47,13 +47,14 @@ impl Environment {
     }
 }
 
-/// How long an AWS call may take: three attempts fit into a function's 10 seconds.
+/// How long an AWS call may take, so that two in a row with all their attempts fit into
+/// [`crate::endpoint::DEADLINE`].
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_millis(1_500))
-        .operation_timeout(Duration::from_secs(6))
+        .operation_attempt_timeout(Duration::from_millis(1_200))
+        .operation_timeout(Duration::from_secs(4))
         .build()
 }
 

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lambda_http::http::Response;
 use lambda_http::{Error, Request, service_fn};
+use tokio::time::timeout;
 
 use crate::config::Environment;
 use crate::failure::{Failure, Surface};
@@ -20,7 +21,9 @@ pub trait Endpoint: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// The HTTP method.
     const METHOD: &'static str;
-    /// The path as API Gateway writes it, as `/reset/{reset_code}`.
+    /// The path as API Gateway writes it, as `/reset/{reset_code}`. The template routes it a second
+    /// time as `<path>/{slash+}`: that is how API Gateway takes one trailing slash, since it knows no
+    /// route that ends in one; [`answer`] refuses what has more behind it.
     const PATH: &'static str;
     /// Whose error shape the endpoint uses.
     const SURFACE: Surface = Surface::Watch;
@@ -32,15 +35,26 @@ pub trait Endpoint: Sized + Send + Sync + 'static {
     fn handle(&self, call: &Call) -> impl Future<Output = Result<Reply, Failure>> + Send;
 }
 
-/// Answers one request and writes its one line of log. A panic is answered with 5000.
+/// How long a call may take before it is answered with 5000: a second less than Lambda gives it in
+/// `template.yaml`, since what Lambda cuts off has no status code.
+pub const DEADLINE: Duration = Duration::from_secs(9);
+
+/// Answers one request and writes its one line of log. A panic is answered with 5000, and so is a
+/// call that takes too long.
 pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response<String> {
     let started = Instant::now();
     let call = Call::new(request);
+    if !call.path_parameter("slash").is_empty() {
+        return Reply::not_found().into_response(&call.request_id);
+    }
     let (request_id, source) = (call.request_id.clone(), call.source.clone());
     // A task of its own, so that a panic in the handler ends there.
-    let outcome = tokio::spawn(async move { endpoint.handle(&call).await })
-        .await
-        .unwrap_or_else(|_| Err(Failure::Internal("panic".into())));
+    let handled = tokio::spawn(async move { timeout(DEADLINE, endpoint.handle(&call)).await });
+    let outcome = match handled.await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(Failure::Internal("the deadline passed".into())),
+        Err(_) => Err(Failure::Internal("panic".into())),
+    };
     let (reply, cause) = match outcome {
         Ok(reply) => (reply, None),
         Err(Failure::Internal(cause)) => (Failure::Internal(String::new()).reply(E::SURFACE), Some(cause)),
@@ -70,7 +84,7 @@ pub fn serve<E: Endpoint>() -> Result<(), Error> {
         let endpoint = match E::build(&environment).await {
             Ok(endpoint) => Arc::new(endpoint),
             Err(failure) => {
-                tracing::error!(target: "usher", function = E::NAME, cause = ?failure, "init");
+                tracing::error!(target: "usher", function = E::NAME, cause = %failure, "init");
                 return Err("the function could not start; its log says why".into());
             }
         };

@@ -21,7 +21,7 @@ pub const LOGIN_ACCOUNT: Limit = Limit { name: "login-account", max: 10, window:
 /// Wrong passwords from one source address within an enterprise. A right one is not counted.
 pub const LOGIN_SOURCE: Limit = Limit { name: "login-source", max: 100, window: 5 * 60 };
 /// Wrong passwords within an enterprise, from everywhere.
-pub const LOGIN_ENTERPRISE: Limit = Limit { name: "login-enterprise", max: 500, window: 5 * 60 };
+pub const LOGIN_ENTERPRISE: Limit = Limit { name: "login-enterprise", max: 1000, window: 5 * 60 };
 /// Wrong PINs from one source address within an enterprise. A right one is not counted.
 pub const PIN_SOURCE: Limit = Limit { name: "pin-source", max: 30, window: 5 * 60 };
 /// Wrong PINs within an enterprise, from everywhere.
@@ -33,7 +33,7 @@ pub const FORGOT_ADDRESS: Limit = Limit { name: "forgot-address", max: 5, window
 /// Reset e-mails asked for from one source address within an enterprise.
 pub const FORGOT_SOURCE: Limit = Limit { name: "forgot-source", max: 50, window: 60 * 60 };
 /// Reset codes tried from one source address, in all enterprises together.
-pub const RESET_SOURCE: Limit = Limit { name: "reset-source", max: 50, window: 15 * 60 };
+pub const RESET_SOURCE: Limit = Limit { name: "reset-source", max: 200, window: 15 * 60 };
 
 /// One limit's counter for one subject in the window that holds one moment.
 #[derive(Clone, Debug)]

@@ -3,6 +3,8 @@
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 
+use data_encoding::BASE64;
+
 use crate::config::Environment;
 use crate::failure::Failure;
 use crate::page::escape_html;
@@ -73,6 +75,25 @@ fn fill_html(template: &str, words: &[(&str, &str)]) -> String {
     fill(template, &words)
 }
 
+/// A name as it may stand before an address: quoted, or in encoded words where it is not ASCII
+/// (RFC 2047 §5; SES asks for them).
+fn display_name(name: &str) -> String {
+    let name = one_line(name);
+    if name.is_ascii() {
+        return format!("\"{}\"", name.replace(['"', '\\'], ""));
+    }
+    // An encoded word has at most 75 characters, which 45 bytes of text fill.
+    let mut words = vec![String::new()];
+    for c in name.chars() {
+        match words.last_mut() {
+            Some(word) if word.len() + c.len_utf8() <= 45 => word.push(c),
+            _ => words.push(c.to_string()),
+        }
+    }
+    let encoded = words.iter().map(|word| format!("=?UTF-8?B?{}?=", BASE64.encode(word.as_bytes())));
+    encoded.collect::<Vec<_>>().join(" ")
+}
+
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -97,11 +118,8 @@ impl Mailer {
     /// [`Failure::Internal`] when SES refuses or does not answer.
     pub async fn send(&self, enterprise: &Enterprise, to: &Private, mail: &Mail) -> Result<(), Failure> {
         let settings = &enterprise.settings.mail;
-        let sender = format!(
-            "\"{}\" <{}>",
-            one_line(enterprise.brand()).replace(['"', '\\'], ""),
-            settings.from.as_deref().unwrap_or(&self.from),
-        );
+        let address = settings.from.as_deref().unwrap_or(&self.from);
+        let sender = format!("{} <{address}>", display_name(enterprise.brand()));
         let part = |text: &str| {
             let part = Content::builder().data(text).charset("UTF-8").build();
             part.map_err(|_| Failure::Internal("an e-mail has no text".into()))
@@ -132,6 +150,14 @@ mod tests {
         assert!(mail.html.expose().contains("href=\"https://watch.example/reset/01\""));
         assert!(mail.text.expose().contains("https://watch.example/reset/01"));
         assert!(!format!("{mail:?}").contains("reset/01"));
+    }
+
+    #[test]
+    fn a_senders_name_is_quoted_or_encoded() {
+        assert_eq!(display_name("Acme \"& Sons\"\r\nBcc: x"), "\"Acme & Sons  Bcc: x\"");
+        assert_eq!(display_name("Café Films"), "=?UTF-8?B?Q2Fmw6kgRmlsbXM=?=");
+        let long = display_name(&"é".repeat(60));
+        assert!(long.split(' ').count() == 3 && long.split(' ').all(|word| word.len() <= 75), "{long}");
     }
 
     #[test]

@@ -54,6 +54,12 @@ impl Reply {
             .header("cache-control", &format!("public, max-age={max_age}"))
     }
 
+    /// What API Gateway answers where there is no route.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(404, "404", "application/json", json!({ "message": "Not Found" }).to_string())
+    }
+
     /// A page for a person.
     #[must_use]
     pub fn page(http: u16, html: String, content_security_policy: &str) -> Self {

@@ -117,7 +117,7 @@ async fn of_many_submitted_at_once_one_wins() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_cannot_open_pages_without_end() {
     let app = App::start().await;
-    for _ in 0..50 {
+    for _ in 0..200 {
         expect_page(&app.anonymous().get("/reset/x").await, 404, "does not work any more");
     }
     let answer = app.anonymous().get("/reset/x").await;

@@ -189,7 +189,8 @@ fn no_changed_character_gives_a_token_that_works() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_operator_takes_away_is_denied_on_the_next_call() {
-    let changes: [fn(&mut Value); 3] = [
+    let changes: [fn(&mut Value); 4] = [
+        |document| document["enterprises"][0]["users"][0]["surfaces"] = json!(["vidizmo"]),
         |document| document["enterprises"][0]["users"][0]["disabled"] = json!(true),
         |document| document["enterprises"][0]["users"][0]["password"] = json!("a password by the operator"),
         |document| document["enterprises"][0]["api_keys"][0]["revoked"] = json!(true),

@@ -23,10 +23,11 @@ use shared::store::enterprise::Enterprise;
 use shared::store::identity::Identity;
 use shared::store::reset::{self, Person, Reset};
 use shared::store::{Operation, Store, parse};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// When the reply goes out, counted from the call's beginning. SES answers within 0.3 s.
-const ANSWER_AFTER: Duration = Duration::from_secs(1);
+/// When the reply goes out, counted from the call's beginning. What has not been sent by then is
+/// given up.
+const ANSWER_AFTER: Duration = Duration::from_millis(1500);
 
 struct Request {
     email: Private,
@@ -101,18 +102,27 @@ impl Endpoint for ForgotPassword {
             let used_up = if cancelled.failed[0] { &by_address } else { &by_source };
             return Err(used_up.refusal(call.now));
         }
-        if let Some(person) = reset.person
-            && let Err(failure) = self.send(&enterprise, &person, &code).await
-        {
-            // Said to the log and not to the caller: a known address must answer as an unknown one.
-            tracing::error!(target: "usher", function = Self::NAME, request_id = call.request_id, cause = ?failure, "mail");
+        if let Some(person) = reset.person {
             let undo = vec![
                 self.store.giving_back(&by_address, &operation),
                 self.store.giving_back(&by_source, &operation),
                 self.store.withdrawing_reset(&code),
             ];
-            // None of the three has a condition that could fail.
-            let _ = self.store.transact(undo).await?;
+            let delivery = async {
+                let sent = self.send(&enterprise, &person, &code).await;
+                if sent.is_err() {
+                    let _ = self.store.transact(undo).await?;
+                }
+                sent
+            };
+            // A failure is said to the log and not to the caller: a known address must answer as an
+            // unknown one does, and at the same time.
+            let outcome = timeout_at(answer_at, delivery).await;
+            let outcome =
+                outcome.unwrap_or_else(|_| Err(Failure::Internal("SendEmail took too long".into())));
+            if let Err(failure) = outcome {
+                tracing::error!(target: "usher", function = Self::NAME, request_id = call.request_id, cause = %failure, "mail");
+            }
         }
         sleep_until(answer_at).await;
         Ok(Reply::success(Surface::Watch, json!({ "message": "" })))

@@ -3,12 +3,15 @@
 //! Two steps to the table. First, side by side: read the API key, the enterprise and the
 //! credential, and reserve a try with each limit. Then, after the comparison, one transaction: open
 //! the session and free the tries, or count the failure everywhere. A thousand guesses at once
-//! reserve a thousand tries, and those beyond the limit are never compared.
+//! reserve a thousand tries, and those beyond the limit are never compared. Only with a key that a
+//! warm function has not seen yet is the try reserved after the read, so that nobody can use up
+//! other people's tries with keys that are made up.
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
 use serde::Serialize;
-use shared::api_key::PresentedKey;
+use shared::api_key::{PresentedKey, SeenKeys};
 use shared::body::{Invalid, Object};
 use shared::cache::Cached;
 use shared::config::Environment;
@@ -28,7 +31,7 @@ use shared::store::enterprise::Enterprise;
 use shared::store::identity::Identity;
 use shared::store::pin::Pin;
 use shared::store::session::Session;
-use shared::store::{Attributes, Operation, Store, parse};
+use shared::store::{Attributes, Key, Operation, Store, parse};
 use shared::token::issue::Issuer;
 
 struct Request {
@@ -70,6 +73,7 @@ pub struct Login {
     store: Store,
     issuer: Issuer,
     pepper: Arc<Cached<Vec<u8>>>,
+    seen_keys: SeenKeys,
 }
 
 impl Endpoint for Login {
@@ -79,7 +83,7 @@ impl Endpoint for Login {
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         let (issuer, pepper) = tokio::try_join!(Issuer::new(environment), secrets::pepper(environment))?;
-        Ok(Self { store: Store::new(environment), issuer, pepper })
+        Ok(Self { store: Store::new(environment), issuer, pepper, seen_keys: SeenKeys::default() })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
@@ -120,15 +124,10 @@ struct Person {
 }
 
 impl Attempt<'_> {
-    /// Checks key, surface and method, in that order.
-    fn authorize(
-        &self,
-        api_key: Option<Attributes>,
-        enterprise: Option<Attributes>,
-        method: &str,
-    ) -> Result<Enterprise, Failure> {
-        self.key.authorize(parse(api_key)?, Surface::Watch, self.call.now)?;
-        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
+    /// Checks key, surface and method, in that order, by the first two of the items that were read.
+    fn authorize(&self, items: &[Option<Attributes>], method: &str) -> Result<Enterprise, Failure> {
+        self.key.authorize(parse(items[0].clone())?, Surface::Watch, self.call.now)?;
+        let enterprise = parse::<Enterprise>(items[1].clone())?.ok_or(Failure::ApiKey)?;
         if enterprise.settings.has_watch_method(method) {
             Ok(enterprise)
         } else {
@@ -156,6 +155,50 @@ impl Attempt<'_> {
 }
 
 impl Login {
+    /// The first step: reads what the attempt needs and reserves a try with each of `counters`.
+    /// Gives the enterprise and the credential's item, if there is one.
+    async fn reserve(
+        &self,
+        attempt: &Attempt<'_>,
+        method: &str,
+        credential: &Key,
+        by_enterprise: &Counter,
+        counters: &[&Counter],
+    ) -> Result<(Enterprise, Option<Attributes>), Failure> {
+        let (ent, now) = (attempt.key.enterprise.as_str(), attempt.call.now);
+        let keys =
+            [&ApiKey::key(ent, &attempt.key.id), &Enterprise::key(ent), credential, &by_enterprise.key];
+        let take =
+            || try_join_all(counters.iter().map(|counter| self.store.take(counter, &attempt.operation)));
+        let (items, have_room) = if self.seen_keys.contains(&attempt.key) {
+            tokio::try_join!(self.store.read(keys), take())?
+        } else {
+            let items = self.store.read(keys).await?;
+            attempt.authorize(&items, method)?;
+            self.seen_keys.insert(&attempt.key);
+            (items, take().await?)
+        };
+        let enterprise = match attempt.authorize(&items, method) {
+            Ok(enterprise) => enterprise,
+            Err(refusal) => {
+                // A key that was real and has been revoked meanwhile counts nothing either.
+                let give_back =
+                    counters.iter().map(|counter| self.store.giving_back(counter, &attempt.operation));
+                let _ = self.store.transact(give_back.collect()).await?;
+                return Err(refusal);
+            }
+        };
+        let used_up = counters.iter().zip(have_room).find(|(_, has_room)| !has_room);
+        if let Some((counter, _)) = used_up {
+            return Err(counter.refusal(now));
+        }
+        let [_, _, credential, failures] = items;
+        if by_enterprise.is_used_up(failures.as_ref()) {
+            return Err(by_enterprise.refusal(now));
+        }
+        Ok((enterprise, credential))
+    }
+
     async fn by_password(
         &self,
         attempt: Attempt<'_>,
@@ -167,30 +210,10 @@ impl Login {
         let by_name = limits::LOGIN_ACCOUNT.counter(ent, &name, now);
         let by_source = limits::LOGIN_SOURCE.counter(ent, &attempt.call.source, now);
         let by_enterprise = limits::LOGIN_ENTERPRISE.counter(ent, "", now);
-        let keys = [
-            &ApiKey::key(ent, &attempt.key.id),
-            &Enterprise::key(ent),
-            &Identity::key(ent, &name),
-            &by_enterprise.key,
-        ];
-        let ([api_key, enterprise, found, failures], name_has_room, source_has_room) = tokio::try_join!(
-            self.store.read(keys),
-            self.store.take(&by_name, &attempt.operation),
-            self.store.take(&by_source, &attempt.operation),
-        )?;
-        let enterprise = match attempt.authorize(api_key, enterprise, "password") {
-            Ok(enterprise) => enterprise,
-            Err(refusal) => {
-                // Whoever has no key must not be able to lock anybody out.
-                let give_back =
-                    [&by_name, &by_source].map(|counter| self.store.giving_back(counter, &attempt.operation));
-                let _ = self.store.transact(give_back.into()).await?;
-                return Err(refusal);
-            }
-        };
-        refuse_without_room(&by_name, name_has_room, now)?;
-        refuse_without_room(&by_source, source_has_room, now)?;
-        refuse_without_room(&by_enterprise, !by_enterprise.is_used_up(failures.as_ref()), now)?;
+        let credential = Identity::key(ent, &name);
+        let counters = [&by_name, &by_source];
+        let (enterprise, found) =
+            self.reserve(&attempt, "password", &credential, &by_enterprise, &counters).await?;
 
         let found = parse::<Identity>(found)?;
         let stored_hash = found.as_ref().and_then(|identity| identity.password_hash.clone());
@@ -218,52 +241,45 @@ impl Login {
             amr: "pwd",
         };
         let session = attempt.session(&person, &enterprise);
-        let mut writes = vec![
+        let writes = vec![
             self.store.clearing_unless_used_up(&by_other_name),
             self.store.clearing(&by_name),
             self.store.giving_back(&by_source, &attempt.operation),
             self.store.opening_session(ent, &session)?,
         ];
-        if let (Match::Outdated, Some(old)) = (compared, &identity.password_hash) {
-            let new = password::hash(password).await?;
-            writes.extend(identity.names().iter().map(|name| self.store.rehashing(ent, name, old, &new)));
-        }
         match self.store.transact(writes).await? {
-            Ok(()) => self.welcome(ent, &session, &person, now),
-            Err(cancelled) if cancelled.failed[0] => Err(by_other_name.refusal(now)),
-            // The password was changed between the read and the write.
-            Err(_) => Err(Failure::Credentials),
+            Ok(()) => {}
+            Err(cancelled) if cancelled.failed[0] => return Err(by_other_name.refusal(now)),
+            Err(_) => return Err(Failure::Internal("a new session's id was taken".into())),
         }
+        if compared == Match::Outdated {
+            self.rehash(ent, &identity, password).await?;
+        }
+        self.welcome(ent, &session, &person, now)
+    }
+
+    /// Puts a hash of today's strength in the place of a weaker one, unless another login or a new
+    /// password was faster.
+    async fn rehash(&self, enterprise: &str, identity: &Identity, password: Private) -> Result<(), Failure> {
+        let new = password::hash(password).await?;
+        let old = identity.password_hash.as_deref().unwrap_or_default();
+        let names = identity.names();
+        let writes = names.iter().map(|name| self.store.rehashing(enterprise, name, old, &new));
+        let _ = self.store.transact(writes.collect()).await?;
+        Ok(())
     }
 
     async fn by_pin(&self, attempt: Attempt<'_>, pin: &Private) -> Result<Reply, Failure> {
         let (ent, now) = (attempt.key.enterprise.as_str(), attempt.call.now);
-        let lookup_hash = pin::lookup_hash(&self.pepper.get(now), ent, pin);
+        let credential = Pin::key(ent, &pin::lookup_hash(&self.pepper.get(now), ent, pin));
         let by_source = limits::PIN_SOURCE.counter(ent, &attempt.call.source, now);
         let by_enterprise = limits::PIN_ENTERPRISE.counter(ent, "", now);
-        let keys = [
-            &ApiKey::key(ent, &attempt.key.id),
-            &Enterprise::key(ent),
-            &Pin::key(ent, &lookup_hash),
-            &by_enterprise.key,
-        ];
-        let ([api_key, enterprise, found, failures], source_has_room) =
-            tokio::try_join!(self.store.read(keys), self.store.take(&by_source, &attempt.operation))?;
-        let enterprise = match attempt.authorize(api_key, enterprise, "pin") {
-            Ok(enterprise) => enterprise,
-            Err(refusal) => {
-                let _ =
-                    self.store.transact(vec![self.store.giving_back(&by_source, &attempt.operation)]).await?;
-                return Err(refusal);
-            }
-        };
-        refuse_without_room(&by_source, source_has_room, now)?;
-        refuse_without_room(&by_enterprise, !by_enterprise.is_used_up(failures.as_ref()), now)?;
+        let (enterprise, found) =
+            self.reserve(&attempt, "pin", &credential, &by_enterprise, &[&by_source]).await?;
 
         let Some(pin) = parse::<Pin>(found)?.filter(|pin| pin.is_live(now)) else {
             let has_room = self.store.take(&by_enterprise, &attempt.operation).await?;
-            refuse_without_room(&by_enterprise, has_room, now)?;
-            return Err(Failure::Credentials);
+            return Err(if has_room { Failure::Credentials } else { by_enterprise.refusal(now) });
         };
         let person =
             Person { user: pin.user, epoch: pin.epoch, roles: vec!["viewer".to_owned()], amr: "pin" };
@@ -289,8 +305,4 @@ impl Login {
         let refresh_token = self.issuer.refresh(enterprise, session, &session.refresh_jti, now)?;
         Ok(Reply::success(Surface::Watch, Response { token, refresh_token }))
     }
-}
-
-fn refuse_without_room(counter: &Counter, has_room: bool, now: i64) -> Result<(), Failure> {
-    if has_room { Ok(()) } else { Err(counter.refusal(now)) }
 }

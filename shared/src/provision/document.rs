@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::api_key::{PresentedKey, is_id};
 use crate::body::Invalid;
@@ -11,7 +12,7 @@ use crate::password;
 use crate::pin;
 use crate::private::Private;
 use crate::store::api_key::ApiKey;
-use crate::store::enterprise::{Enterprise, Settings, Sso};
+use crate::store::enterprise::{Enterprise, MailSettings, Settings, Sso};
 
 /// The whole document.
 #[derive(Debug, Deserialize)]
@@ -198,6 +199,7 @@ impl Document {
             };
             Invalid::new("document", what)
         })?;
+        check_settings_names(text)?;
         let mut ids = HashSet::new();
         for (index, enterprise) in document.enterprises.iter().enumerate() {
             let place = format!("enterprises[{index}]");
@@ -205,6 +207,32 @@ impl Document {
             require(ids.insert(&enterprise.id), &format!("{place}.id"), "stands twice")?;
         }
         Ok(document)
+    }
+}
+
+/// Refuses settings that nobody knows. Stored settings are read more leniently: during a deployment
+/// older functions meet newer ones.
+fn check_settings_names(text: &str) -> Result<(), Invalid> {
+    let all = MailSettings {
+        name: Some(String::new()),
+        from: Some(String::new()),
+        reset_page: Some(String::new()),
+    };
+    let known = json!(Settings { mail: all, ..Settings::default() });
+    let document: Value = serde_json::from_str(text).unwrap_or_default();
+    for (index, enterprise) in document["enterprises"].as_array().into_iter().flatten().enumerate() {
+        let place = format!("enterprises[{index}].settings");
+        check_names(&enterprise["settings"], &known, &place)?;
+        check_names(&enterprise["settings"]["mail"], &known["mail"], &format!("{place}.mail"))?;
+    }
+    Ok(())
+}
+
+fn check_names(given: &Value, known: &Value, place: &str) -> Result<(), Invalid> {
+    let mut names = given.as_object().into_iter().flat_map(|fields| fields.keys());
+    match names.find(|name| known.get(name).is_none()) {
+        Some(name) => Err(Invalid::new(format!("{place}.{name}"), "is no setting")),
+        None => Ok(()),
     }
 }
 
@@ -229,8 +257,11 @@ impl EnterpriseEntry {
         for (index, user) in self.users.iter().enumerate() {
             let place = format!("{place}.users[{index}]");
             user.check(&place)?;
-            for name in [Some(&user.username), user.email.as_ref()].into_iter().flatten() {
-                require(names.insert(canonical(name.expose())), &place, "has a name that stands twice")?;
+            let mut own = vec![canonical(user.username.expose())];
+            own.extend(user.email.as_ref().map(|email| canonical(email.expose())));
+            own.dedup();
+            for name in own {
+                require(names.insert(name), &place, "has a name that stands twice")?;
             }
         }
         for (index, entry) in self.pins.iter().enumerate() {
@@ -363,6 +394,11 @@ mod tests {
                 .starts_with("enterprises[0].settings.polling_interval")
         );
         assert!(one(r#""colour":"red""#).starts_with("document: unknown field `colour`"));
+        assert_eq!(one(r#""settings":{"sing_up":true}"#), "enterprises[0].settings.sing_up: is no setting");
+        assert_eq!(
+            one(r#""settings":{"mail":{"form":""}}"#),
+            "enterprises[0].settings.mail.form: is no setting"
+        );
     }
 
     #[test]

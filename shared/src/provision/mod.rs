@@ -88,13 +88,13 @@ impl Provisioner<'_> {
 
     async fn enterprise(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
         let wanted = entry.enterprise();
-        let [found] = self.store.read([&Enterprise::key(&entry.id)]).await?;
-        let found = parse::<Enterprise>(found)?;
+        let [stored] = self.store.read([&Enterprise::key(&entry.id)]).await?;
+        let found = parse::<Enterprise>(stored.clone())?;
         let what = format!("enterprise {}", entry.id);
         report.changes.push(match &found {
             Some(found) if *found == wanted => Change::Unchanged(what),
             _ => {
-                let written = self.store.write_enterprise(found.as_ref(), &wanted).await?;
+                let written = self.store.write_enterprise(stored.as_ref(), &wanted).await?;
                 outcome(written, found.is_some(), what)?
             }
         });
@@ -107,8 +107,8 @@ impl Provisioner<'_> {
         entry: &document::ApiKeyEntry,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        let [found] = self.store.read([&ApiKey::key(enterprise, &entry.id)]).await?;
-        let found = parse::<ApiKey>(found)?;
+        let [stored] = self.store.read([&ApiKey::key(enterprise, &entry.id)]).await?;
+        let found = parse::<ApiKey>(stored.clone())?;
         let hash = match (&entry.key, &found) {
             (Some(key), _) => crypto::sha256_hex(key.expose().as_bytes()),
             (None, Some(found)) => found.hash.clone(),
@@ -124,7 +124,7 @@ impl Provisioner<'_> {
         report.changes.push(match &found {
             Some(found) if *found == wanted => Change::Unchanged(what),
             _ => {
-                let written = self.store.write_api_key(enterprise, found.as_ref(), &wanted).await?;
+                let written = self.store.write_api_key(enterprise, stored.as_ref(), &wanted).await?;
                 outcome(written, found.is_some(), what)?
             }
         });

@@ -38,7 +38,7 @@ impl Provisioner<'_> {
         let hash = new_hash(entry).await?;
         let identity = wanted(entry, crypto::new_id(), hash, 0);
         let mut writes = vec![self.store.creating_user(enterprise, &user_of(&identity))?];
-        for name in unique_names(&identity) {
+        for name in identity.names() {
             writes.push(self.store.claiming_name(enterprise, &name, &identity)?);
         }
         match self.store.transact(writes).await? {
@@ -56,8 +56,9 @@ impl Provisioner<'_> {
     ) -> Result<Change, Failure> {
         let keeps_password = keeps_password(entry, found).await?;
         let hash = if keeps_password { found.password_hash.clone() } else { new_hash(entry).await? };
-        // A new password, and being disabled, end all sessions.
-        let ends_sessions = !keeps_password || (entry.disabled && !found.disabled);
+        // A new password, a surface less, and being disabled end all sessions.
+        let loses_surface = found.surfaces.iter().any(|surface| !entry.surfaces.contains(surface));
+        let ends_sessions = !keeps_password || loses_surface || (entry.disabled && !found.disabled);
         let epoch = found.epoch + i64::from(ends_sessions);
         let mut identity = wanted(entry, found.user.clone(), hash, epoch);
         if entry.email.is_none() {
@@ -69,7 +70,7 @@ impl Provisioner<'_> {
         // The user's epoch is the condition that nothing changed since the read: every change of
         // a password raises it.
         let mut writes = vec![self.store.replacing_user(enterprise, &user_of(&identity), found.epoch)?];
-        let (old, new) = (unique_names(found), unique_names(&identity));
+        let (old, new) = (found.names(), identity.names());
         for name in &new {
             writes.push(if old.contains(name) {
                 self.store.replacing_name(enterprise, name, &identity)?
@@ -136,11 +137,4 @@ fn user_of(identity: &Identity) -> User {
         roles: identity.roles.clone(),
         disabled: identity.disabled,
     }
-}
-
-/// User name and e-mail in canonical form; one, when they are the same.
-fn unique_names(identity: &Identity) -> Vec<String> {
-    let mut names = identity.names();
-    names.dedup();
-    names
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Key, Store};
+use super::{Attributes, Error, Key, Store};
 
 /// An API key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl Store {
     pub async fn write_api_key(
         &self,
         enterprise: &str,
-        old: Option<&ApiKey>,
+        old: Option<&Attributes>,
         new: &ApiKey,
     ) -> Result<bool, Error> {
         self.swap(&ApiKey::key(enterprise, &new.id), old, new).await

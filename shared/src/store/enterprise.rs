@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Key, Store};
+use super::{Attributes, Error, Key, Store};
 
 /// One tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Enterprise {
 
 /// How an enterprise signs people in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Settings {
     /// Which `type`s the Watch login takes: `password`, `pin`.
     pub watch_methods: Vec<String>,
@@ -48,7 +48,7 @@ pub struct Settings {
 
 /// How an enterprise's e-mails look. What is absent is the deployment's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct MailSettings {
     /// The brand that e-mails and pages show; the enterprise's name when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +63,6 @@ pub struct MailSettings {
 
 /// An enterprise's `OpenID` provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Sso {
     /// The provider's issuer URL.
     pub issuer: String,
@@ -125,7 +124,7 @@ impl Store {
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn write_enterprise(&self, old: Option<&Enterprise>, new: &Enterprise) -> Result<bool, Error> {
+    pub async fn write_enterprise(&self, old: Option<&Attributes>, new: &Enterprise) -> Result<bool, Error> {
         self.swap(&Enterprise::key(&new.id), old, new).await
     }
 }

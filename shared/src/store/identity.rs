@@ -41,14 +41,14 @@ impl Identity {
         Key::new(format!("ENT#{enterprise}#ID#{}", crypto::sha256_hex(canonical.as_bytes())), "ID")
     }
 
-    /// The canonical names that this person answers to: user name, then e-mail.
+    /// The canonical names that this person answers to: user name and e-mail, or one, when they are
+    /// the same.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        [Some(&self.username), self.email.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|name| canonical(name.expose()))
-            .collect()
+        let names = [Some(&self.username), self.email.as_ref()].into_iter().flatten();
+        let mut names: Vec<_> = names.map(|name| canonical(name.expose())).collect();
+        names.dedup();
+        names
     }
 
     /// Whether the person may sign in on `surface`.

@@ -168,15 +168,16 @@ impl Store {
         Err(Error("BatchGetItem left keys unprocessed".into()))
     }
 
-    /// Puts `new` where `old` is, attribute for attribute, or where nothing is. `false` when
-    /// something else is there. Sent again after a lost answer, it finds `new` and is content.
-    async fn swap<T: Serialize>(&self, key: &Key, old: Option<&T>, new: &T) -> Result<bool, Error> {
+    /// Puts `new` where `old` is, attribute for attribute as it was read, or where nothing is.
+    /// `false` when something else is there. Sent again after a lost answer, it finds `new` and is
+    /// content.
+    async fn swap(&self, key: &Key, old: Option<&Attributes>, new: &impl Serialize) -> Result<bool, Error> {
         let new = item(key, new)?;
         let (is_new, mut names, mut values) = all_equal("new", &new);
         let condition = match old {
             None => format!("attribute_not_exists(pk) OR ({is_new})"),
             Some(old) => {
-                let (is_old, old_names, old_values) = all_equal("old", &item(key, old)?);
+                let (is_old, old_names, old_values) = all_equal("old", old);
                 names.extend(old_names);
                 values.extend(old_values);
                 format!("({is_old}) OR ({is_new})")

@@ -97,7 +97,7 @@ impl Verifier {
         let kid = header.kid.ok_or(Failure::Token)?;
         let mut keys = self.keys.get(now);
         if keys.verifying(&kid).is_none() {
-            keys = self.keys.get_newer(now).await;
+            keys = self.keys.newer_than(&keys, now).await;
         }
         let key = keys.verifying(&kid).ok_or(Failure::Token)?;
         // The library checks the signature. It would judge times by the machine's clock and not by

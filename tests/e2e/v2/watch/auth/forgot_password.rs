@@ -77,6 +77,16 @@ async fn five_an_hour_for_one_address_whoever_asks_and_whether_or_not_it_is_know
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_e_mail_service_that_hangs_changes_no_answer() {
+    let app = App::start().await;
+    app.fail("ses", "SendEmail", "timeout", 3).await;
+    for email in ["ana@acme.example", "nobody@acme.example"] {
+        forgot(&app.watch(), email).await.expect(200, "W0000");
+    }
+    assert!(app.stack.world.outbox().email.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_enterprise_without_passwords_is_2101() {
     let app = App::start().await;
     forgot(&app.key("orbit-watch"), "ana@acme.example").await.expect(403, "W2101");

@@ -156,6 +156,31 @@ async fn many_right_passwords_lock_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn made_up_keys_use_up_nobodys_tries() {
+    let app = App::start().await;
+    let forged = app.authorized(&format!("Bearer usk_acme_acme-watch_{}", "x".repeat(40)));
+    let answers = at_once(64, |_| {
+        let forged = forged.clone();
+        async move { forged.login("ana", "wrong password").await }
+    })
+    .await;
+    assert_eq!(count(&answers, "W2001"), 64);
+    assert!(app.usage("watch-login").write_units <= 0.0);
+    app.ana().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_real_and_is_revoked_uses_up_nobodys_tries() {
+    let app = App::start().await;
+    app.ana().await;
+    app.apply(|document| document["enterprises"][0]["api_keys"][0]["revoked"] = json!(true)).await;
+    for _ in 0..12 {
+        app.watch().login("ana", "wrong password").await.expect(401, "W2001");
+    }
+    app.key("acme-tv").sign_in("ana", ANA).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guessing_many_at_once_gains_nothing() {
     let app = App::start().await;
     let watch = app.watch();
@@ -232,6 +257,40 @@ async fn an_imported_hash_is_taken_once_and_replaced() {
     app.watch().login("imre@acme.example", "correct horse battery").await.expect(200, "W0000");
     assert!(app.usage("watch-login").write_units < first, "the second login rewrites nothing");
     app.watch().login("imre", "correct horse battery!").await.expect(401, "W2002");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_logins_at_once_with_an_imported_hash_both_succeed() {
+    let imported = shared_hash();
+    let app = App::changed(|document| {
+        document["enterprises"][0]["users"][0] =
+            json!({ "username": "imre", "email": "imre@acme.example", "password_hash": imported });
+    })
+    .await;
+    let watch = app.watch();
+    let answers = at_once(8, |_| {
+        let watch = watch.clone();
+        async move { watch.login("imre", "correct horse battery").await }
+    })
+    .await;
+    assert_eq!(count(&answers, "W0000"), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whose_name_is_their_address_signs_in_and_resets() {
+    let app = App::changed(|document| {
+        document["enterprises"][0]["users"][0] =
+            json!({ "username": "ana@acme.example", "email": "ana@acme.example", "password": ANA });
+    })
+    .await;
+    app.watch().sign_in("ANA@acme.example", ANA).await;
+    app.watch().login("ana@acme.example", "wrong password").await.expect(401, "W2002");
+    let forgot = json!({ "email": "ana@acme.example" });
+    app.watch().post("/v2/watch/auth/forgot-password", forgot).await.expect(200, "W0000");
+    let reset =
+        json!({ "reset_code": app.reset_code("ana@acme.example"), "new_password": "seven reels of film" });
+    app.watch().post("/v2/watch/auth/reset-password", reset).await.expect(200, "W0000");
+    app.watch().sign_in("ana@acme.example", "seven reels of film").await;
 }
 
 fn shared_hash() -> String {

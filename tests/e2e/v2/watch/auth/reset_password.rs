@@ -93,7 +93,7 @@ async fn of_many_at_once_with_one_code_one_wins() {
 async fn one_address_cannot_try_codes_without_end() {
     let app = App::start().await;
     let code = code(&app).await;
-    for _ in 0..50 {
+    for _ in 0..200 {
         reset(&app.watch(), "01ARZ3NDEKTSV4RRFFQ69G5FAV", NEW).await.expect(401, "W2002");
     }
     reset(&app.watch(), &code, NEW).await.expect(429, "W5001");

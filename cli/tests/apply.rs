@@ -1,0 +1,135 @@
+//! `usher apply`, as an operator runs it, against the local stack's stand-ins.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use local::{Options, Stack};
+use serde_json::{Value, json};
+use shared::provision::document::Document;
+use tokio::process::Command;
+
+async fn stack() -> Stack {
+    let document = Document::parse(r#"{"enterprises":[]}"#).unwrap();
+    let options = Options { port: 0, data: None, document, binaries: None, log: Arc::new(|_| {}) };
+    Stack::start(options).await.unwrap()
+}
+
+/// Runs `usher apply` on a document.
+async fn apply(stack: &Stack, document: &Value) -> Output {
+    static FILES: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("usher-apply-{}-{}.json", std::process::id(), FILES.fetch_add(1, Ordering::Relaxed));
+    let file: PathBuf = env::temp_dir().join(name);
+    fs::write(&file, document.to_string()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_usher"))
+        .args(["apply", &file.to_string_lossy(), "--endpoint-url", &stack.aws_url])
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "operator")
+        .env("AWS_SECRET_ACCESS_KEY", "operator")
+        .output()
+        .await
+        .unwrap();
+    fs::remove_file(file).unwrap();
+    output
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).lines().map(ToOwned::to_owned).collect()
+}
+
+fn document() -> Value {
+    json!({ "enterprises": [{
+        "id": "acme",
+        "name": "Acme",
+        "api_keys": [{ "id": "tv" }],
+        "users": [{ "username": "ana", "email": "ana@acme.example", "password": "rosebud and the red balloon" }],
+        "pins": [{ "pin": "K7QX-93WD", "label": "FYC 2026" }],
+    }] })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_run_creates_and_the_second_changes_nothing() {
+    let stack = stack().await;
+    let first = lines(&apply(&stack, &document()).await);
+    assert_eq!(
+        first[..4],
+        [
+            "created   enterprise acme",
+            "created   API key acme/tv",
+            "created   user acme/ana",
+            "created   PIN acme/FYC 2026"
+        ]
+    );
+    assert!(first[4].starts_with("new key   tv: usk_acme_tv_"), "{}", first[4]);
+    let second = lines(&apply(&stack, &document()).await);
+    let unchanged = first[..4].iter().map(|line| line.replace("created  ", "unchanged"));
+    assert_eq!(second, unchanged.collect::<Vec<_>>(), "and the key is not shown again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_differs_is_updated_and_nothing_else() {
+    let stack = stack().await;
+    lines(&apply(&stack, &document()).await);
+    let mut changed = document();
+    let enterprise = &mut changed["enterprises"][0];
+    enterprise["users"][0]["roles"] = json!(["viewer", "admin"]);
+    enterprise["pins"][0]["disabled"] = json!(true);
+    enterprise["settings"] = json!({ "signup": false });
+    let wanted = [
+        "updated   enterprise acme",
+        "unchanged API key acme/tv",
+        "updated   user acme/ana",
+        "updated   PIN acme/FYC 2026",
+    ];
+    assert_eq!(lines(&apply(&stack, &changed).await), wanted);
+    let unchanged = wanted.map(|line| line.replace("updated  ", "unchanged"));
+    assert_eq!(lines(&apply(&stack, &changed).await), unchanged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_can_move_but_not_to_one_that_is_somebody_elses() {
+    let stack = stack().await;
+    lines(&apply(&stack, &document()).await);
+    let mut moved = document();
+    moved["enterprises"][0]["users"][0]["email"] = json!("ana.lopez@acme.example");
+    assert!(lines(&apply(&stack, &moved).await).contains(&"updated   user acme/ana".to_owned()));
+    // The old address is free again, the new one is not.
+    let other = |email: &str| {
+        json!({ "enterprises": [{ "id": "acme", "name": "Acme", "users": [
+            { "username": "bea", "email": email, "password": "the usherette's torch" }
+        ] }] })
+    };
+    let taken = apply(&stack, &other("ana.lopez@acme.example")).await;
+    assert!(!taken.status.success());
+    assert!(String::from_utf8_lossy(&taken.stderr).contains("user name or e-mail is somebody else's"));
+    lines(&apply(&stack, &other("ana@acme.example")).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_with_a_mistake_changes_nothing_and_names_it() {
+    let stack = stack().await;
+    let mut wrong = document();
+    wrong["enterprises"][0]["users"][0]["email"] = json!("ana at acme");
+    let output = apply(&stack, &wrong).await;
+    assert!(!output.status.success() && output.stdout.is_empty());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("enterprises[0].users[0].email: must be an e-mail address"), "{told}");
+    assert!(lines(&apply(&stack, &document()).await)[0].starts_with("created"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_at_once_agree_on_one_set_of_keys() {
+    let stack = stack().await;
+    let empty = json!({ "enterprises": [] });
+    let runs = (apply(&stack, &empty), apply(&stack, &empty), apply(&stack, &empty));
+    let (a, b, c) = tokio::join!(runs.0, runs.1, runs.2);
+    for output in [a, b, c] {
+        lines(&output);
+    }
+}
