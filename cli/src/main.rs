@@ -1,16 +1,13 @@
 //! `usher`: the operator's command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use aws_config::BehaviorVersion;
-use aws_sdk_secretsmanager::Client;
 use clap::{Parser, Subcommand};
 use shared::config::{Environment, retries, timeouts};
 use shared::provision::document::Document;
-use shared::provision::{Provisioner, Report};
-use shared::store::Store;
-use shared::{secrets, token};
+use shared::provision::{self, Report};
 
 /// Usher's operator command. It uses your AWS credentials and region, as the AWS CLI does.
 #[derive(Parser)]
@@ -44,14 +41,18 @@ enum Command {
 }
 
 #[tokio::main]
+#[expect(clippy::print_stdout, reason = "the command's output")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let Command::Apply { file } = &arguments.command;
-    match apply(&arguments, file).await {
-        Ok(report) => {
-            print(&report);
-            ExitCode::SUCCESS
-        }
+    let mut report = Report::default();
+    let outcome = apply(&arguments, file, &mut report).await;
+    // What was done is told even when not all could be: a new key is shown this once.
+    for line in report.lines() {
+        println!("{line}");
+    }
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("usher: {problem}");
             ExitCode::FAILURE
@@ -59,23 +60,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn apply(arguments: &Arguments, file: &PathBuf) -> Result<Report, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let document = Document::parse(&text).map_err(|invalid| format!("{}: {invalid}", file.display()))?;
+async fn apply(arguments: &Arguments, file: &Path, report: &mut Report) -> Result<(), String> {
+    let document = Document::read(file)?;
     let environment = environment(arguments).await?;
-    let client = Client::new(&environment.aws);
-    let store = Store::new(&environment);
-    let run = async {
-        // Before anything is made: a wrong table must not leave secrets behind.
-        store.published_keys().await?;
-        let (pepper, _) = secrets::ensure(&client, &environment.pepper_secret, secrets::new_pepper()).await?;
-        if token::keys::ensure(&store, &client, &environment.keys_secret).await? {
-            eprintln!("created   signing keys");
-        }
-        let pepper = secrets::parse_pepper(&pepper)?;
-        Provisioner { store: &store, pepper: &pepper }.apply(&document).await
-    };
-    run.await.map_err(|failure| failure.to_string())
+    provision::run(&environment, &document, report).await.map_err(|failure| failure.to_string())
 }
 
 async fn environment(arguments: &Arguments) -> Result<Environment, String> {
@@ -97,14 +85,4 @@ async fn environment(arguments: &Arguments) -> Result<Environment, String> {
         public_url: String::new(),
         mail_from: String::new(),
     })
-}
-
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn print(report: &Report) {
-    for change in &report.changes {
-        println!("{change}");
-    }
-    for (id, key) in &report.new_keys {
-        println!("new key   {id}: {} (shown this once)", key.expose());
-    }
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use local::{Options, Stack};
 use serde_json::{Value, json};
+use shared::config::Environment;
 use shared::provision::document::Document;
 use tokio::process::Command;
 
@@ -22,12 +23,17 @@ async fn stack() -> Stack {
 
 /// Runs `usher apply` on a document.
 async fn apply(stack: &Stack, document: &Value) -> Output {
+    apply_with(stack, document, &[]).await
+}
+
+async fn apply_with(stack: &Stack, document: &Value, flags: &[&str]) -> Output {
     static FILES: AtomicUsize = AtomicUsize::new(0);
     let name = format!("usher-apply-{}-{}.json", std::process::id(), FILES.fetch_add(1, Ordering::Relaxed));
     let file: PathBuf = env::temp_dir().join(name);
     fs::write(&file, document.to_string()).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_usher"))
         .args(["apply", &file.to_string_lossy(), "--endpoint-url", &stack.aws_url])
+        .args(flags)
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", "operator")
         .env("AWS_SECRET_ACCESS_KEY", "operator")
@@ -124,12 +130,46 @@ async fn a_document_with_a_mistake_changes_nothing_and_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_runs_at_once_agree_on_one_set_of_keys() {
+async fn of_runs_at_once_one_makes_the_keys_and_all_agree() {
     let stack = stack().await;
+    let fresh = Environment {
+        table: "usher-2".into(),
+        keys_secret: "usher-2/keys".into(),
+        pepper_secret: "usher-2/pepper".into(),
+        ..local::environment("operator", &stack.aws_url, &stack.url)
+    };
+    local::create_resources(&fresh).await.unwrap();
+    let names = ["--table", "usher-2", "--keys-secret", "usher-2/keys", "--pepper-secret", "usher-2/pepper"];
     let empty = json!({ "enterprises": [] });
-    let runs = (apply(&stack, &empty), apply(&stack, &empty), apply(&stack, &empty));
-    let (a, b, c) = tokio::join!(runs.0, runs.1, runs.2);
-    for output in [a, b, c] {
-        lines(&output);
+    let run = || apply_with(&stack, &empty, &names);
+    let outputs: [Output; 4] = tokio::join!(run(), run(), run(), run()).into();
+    let made =
+        outputs.iter().filter(|output| lines(output).contains(&"created   signing keys".to_owned())).count();
+    assert_eq!(made, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_names_make_nothing() {
+    let stack = stack().await;
+    for wrong in [["--table", "other"], ["--keys-secret", "other"], ["--pepper-secret", "other"]] {
+        let output = apply_with(&stack, &document(), &wrong).await;
+        assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_is_shown_even_when_a_later_item_fails() {
+    let stack = stack().await;
+    let mut clash = document();
+    let users = json!([
+        { "username": "ana", "email": "ana@acme.example" },
+        { "username": "bea", "email": "bea@acme.example" },
+    ]);
+    clash["enterprises"][0]["users"] = users;
+    lines(&apply(&stack, &clash).await);
+    clash["enterprises"][0]["api_keys"] = json!([{ "id": "web" }]);
+    clash["enterprises"][0]["users"] = json!([{ "username": "cleo", "email": "bea@acme.example" }]);
+    let output = apply(&stack, &clash).await;
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("new key   web: usk_acme_web_"), "{output:?}");
 }

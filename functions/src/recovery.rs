@@ -4,7 +4,7 @@ use shared::body::Invalid;
 use shared::config::Environment;
 use shared::failure::Failure;
 use shared::identity::canonical;
-use shared::limits;
+use shared::limits::{self, Counter};
 use shared::mail::{Mail, Mailer};
 use shared::password;
 use shared::private::Private;
@@ -20,6 +20,25 @@ pub(crate) struct Recovery {
     mailer: Mailer,
 }
 
+/// A code that was tried, as it was counted.
+pub(crate) struct Try {
+    counter: Counter,
+    operation: Operation,
+    has_room: bool,
+}
+
+impl Try {
+    /// Refuses the call when there was no room for the try.
+    pub(crate) fn require_room(&self, now: i64) -> Result<(), Failure> {
+        if self.has_room { Ok(()) } else { Err(self.counter.refusal(now)) }
+    }
+
+    /// Takes the try back: the call is refused for another reason.
+    pub(crate) async fn give_back(&self, store: &Store) -> Result<(), store::Error> {
+        if self.has_room { store.give_back(&self.counter, &self.operation).await } else { Ok(()) }
+    }
+}
+
 impl Recovery {
     pub(crate) fn new(environment: &Environment) -> Self {
         Self { store: Store::new(environment), mailer: Mailer::new(environment) }
@@ -28,8 +47,8 @@ impl Recovery {
     /// Opens what a page's address names: one try, then the reset, then its enterprise.
     pub(crate) async fn open(&self, call: &Call, code: &Private) -> Result<(Enterprise, Person), Failure> {
         let key = [&Reset::key(code)];
-        let (room, [reset]) = tokio::try_join!(self.count_try(call), self.store.read(key))?;
-        room?;
+        let (counted, [reset]) = tokio::try_join!(self.count_try(call), self.store.read(key))?;
+        counted.require_room(call.now)?;
         let reset = parse::<Reset>(reset)?.ok_or(Failure::Credentials)?;
         let [enterprise] = self.store.read([&Enterprise::key(&reset.enterprise)]).await?;
         let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::Credentials)?;
@@ -40,12 +59,12 @@ impl Recovery {
         Ok((enterprise, person))
     }
 
-    /// Counts one code tried from the caller's address. The inner result says whether there was
-    /// room for it.
-    pub(crate) async fn count_try(&self, call: &Call) -> Result<Result<(), Failure>, store::Error> {
-        let by_source = limits::RESET_SOURCE.counter("", &call.source, call.now);
-        let has_room = self.store.take(&by_source, &Operation::new()).await?;
-        Ok(if has_room { Ok(()) } else { Err(by_source.refusal(call.now)) })
+    /// Counts one code tried from the caller's address.
+    pub(crate) async fn count_try(&self, call: &Call) -> Result<Try, store::Error> {
+        let counter = limits::RESET_SOURCE.counter("", &call.source, call.now);
+        let operation = Operation::new();
+        let has_room = self.store.take(&counter, &operation).await?;
+        Ok(Try { counter, operation, has_room })
     }
 
     /// Spends the code for a new password, ends all the person's sessions, and tells them by
@@ -64,9 +83,13 @@ impl Recovery {
         names.dedup();
         let mut writes = vec![
             self.store.spending_reset(code, ent, call.now),
-            self.store.ending_sessions_of(ent, &person.user),
+            self.store.ending_sessions_of(ent, &person.user, person.epoch),
         ];
-        writes.extend(names.iter().map(|name| self.store.changing_password(ent, name, &person.user, &hash)));
+        for name in &names {
+            writes.push(self.store.changing_password(ent, name, &person.user, &hash));
+            // Whoever has the code proves more than a password: it lifts the lock.
+            writes.push(self.store.clearing(&limits::LOGIN_ACCOUNT.counter(ent, name, call.now)));
+        }
         if self.store.transact(writes).await?.is_err() {
             return Err(Failure::Credentials);
         }

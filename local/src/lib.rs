@@ -11,20 +11,21 @@ pub mod world;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_secretsmanager::Client as SecretsManager;
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use aws_smithy_http_client::Builder as HttpClientBuilder;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::{get, post};
+use shared::aws::describe;
 use shared::config::{Environment, retries, timeouts};
 use shared::provision::document::Document;
-use shared::provision::{Provisioner, Report};
+use shared::provision::{self, Report};
 use shared::store::Store;
-use shared::{secrets, token};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -96,7 +97,11 @@ impl Stack {
             aws.serve(aws_listener).await;
         });
 
-        let report = provision(&environment(OPERATOR, &aws_url, &url), &options.document).await?;
+        let operator = environment(OPERATOR, &aws_url, &url);
+        create_resources(&operator).await?;
+        let mut report = Report::default();
+        let provisioned = provision::run(&operator, &options.document, &mut report).await;
+        provisioned.map_err(|failure| failure.to_string())?;
         let mut runners = BTreeMap::new();
         for route in functions::ROUTES {
             let runner = match &options.binaries {
@@ -148,21 +153,21 @@ fn router(world: Arc<World>, gateway: Arc<Gateway>, url: String, curl: String) -
     Router::new().route("/", get(start)).merge(control).fallback(gateway::handle).with_state(gateway)
 }
 
-/// Brings what `environment` names to what a document says; makes the table and the first secrets.
+/// Makes the table and the empty secrets, as the template does on AWS.
 ///
 /// # Errors
 /// A text for the person who runs it.
-pub async fn provision(environment: &Environment, document: &Document) -> Result<Report, String> {
-    let store = Store::new(environment);
-    store.create_table().await.map_err(|error| error.to_string())?;
+pub async fn create_resources(environment: &Environment) -> Result<(), String> {
+    Store::new(environment).create_table().await.map_err(|error| error.to_string())?;
     let client = SecretsManager::new(&environment.aws);
-    let run = async {
-        let (pepper, _) = secrets::ensure(&client, &environment.pepper_secret, secrets::new_pepper()).await?;
-        token::keys::ensure(&store, &client, &environment.keys_secret).await?;
-        let pepper = secrets::parse_pepper(&pepper)?;
-        Provisioner { store: &store, pepper: &pepper }.apply(document).await
-    };
-    run.await.map_err(|failure| failure.to_string())
+    for name in [&environment.keys_secret, &environment.pepper_secret] {
+        match client.create_secret().name(name).send().await {
+            Ok(_) => {}
+            Err(error) if error.code() == Some("ResourceExistsException") => {}
+            Err(error) => return Err(describe("CreateSecret", &error)),
+        }
+    }
+    Ok(())
 }
 
 /// The environment of a caller in this process. Its name is its access key id.
@@ -213,13 +218,4 @@ pub fn first_curl(url: &str) -> String {
         "curl -s {url}/v2/watch/auth/login \\\n  -H 'Authorization: Bearer usk_demo_tv_LocalDemoKeyForTheWatchSurface000001' \\\n  \
          -d '{{\"type\":\"password\",\"credentials\":{{\"username\":\"ana\",\"password\":\"rosebud and the red balloon\"}}}}'"
     )
-}
-
-/// Reads a provisioning document from a file.
-///
-/// # Errors
-/// A text that names the file and what is wrong.
-pub fn read_document(file: &Path) -> Result<Document, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    Document::parse(&text).map_err(|invalid| format!("{}: {invalid}", file.display()))
 }

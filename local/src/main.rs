@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use local::{DEMO, Options, Stack, first_curl, read_document};
+use local::{DEMO, Options, Stack, first_curl};
 use shared::provision::document::Document;
 
 /// Runs Usher on this machine: the functions, a store, and stand-ins for SNS, SES and Secrets
@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
 async fn start(arguments: Arguments) -> Result<Stack, String> {
     let is_demo = arguments.provision.is_none();
     let document = match &arguments.provision {
-        Some(file) => read_document(file)?,
+        Some(file) => Document::read(file)?,
         None => Document::parse(DEMO).map_err(|invalid| invalid.to_string())?,
     };
     let options = Options {
@@ -64,11 +64,8 @@ async fn start(arguments: Arguments) -> Result<Stack, String> {
     let url = &stack.url;
     println!("Usher is ready on {url} (open it in a browser for the outbox and the endpoints)");
     println!("The AWS stand-ins are on {} (for `usher apply` with --endpoint-url)\n", stack.aws_url);
-    for change in &stack.report.changes {
-        println!("{change}");
-    }
-    for (id, key) in &stack.report.new_keys {
-        println!("new key   {id}: {} (shown this once)", key.expose());
+    for line in stack.report.lines() {
+        println!("{line}");
     }
     if is_demo {
         println!("\nAPI keys of the demo:");

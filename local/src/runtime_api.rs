@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -39,8 +39,6 @@ pub(crate) type Broken = String;
 struct Job {
     request_id: String,
     event: String,
-    /// Epoch milliseconds by the machine's clock.
-    deadline: u128,
     reply: oneshot::Sender<Result<Value, Broken>>,
 }
 
@@ -99,9 +97,7 @@ impl Function {
     /// Invokes the function and waits for its answer.
     pub(crate) async fn invoke(self: &Arc<Self>, request_id: &str, event: &Value) -> Result<Value, Broken> {
         let (reply, answer) = oneshot::channel();
-        let deadline = std::time::SystemTime::now() + DEADLINE;
-        let deadline = deadline.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
-        let job = Job { request_id: request_id.to_owned(), event: event.to_string(), deadline, reply };
+        let job = Job { request_id: request_id.to_owned(), event: event.to_string(), reply };
         let waiting = self.waiting.fetch_add(1, Ordering::AcqRel) + 1;
         self.queue.send(job).map_err(|_| "the queue is closed".to_owned())?;
         if waiting > self.ready.load(Ordering::Acquire)
@@ -225,7 +221,7 @@ async fn next(State(instance): State<Arc<Instance>>) -> Response {
     function.waiting.fetch_sub(1, Ordering::AcqRel);
     let headers = [
         ("lambda-runtime-aws-request-id", job.request_id.clone()),
-        ("lambda-runtime-deadline-ms", job.deadline.to_string()),
+        ("lambda-runtime-deadline-ms", deadline().as_millis().to_string()),
         (
             "lambda-runtime-invoked-function-arn",
             format!("arn:aws:lambda:us-east-1:123456789012:function:{}", function.name),
@@ -242,6 +238,12 @@ async fn next(State(instance): State<Arc<Instance>>) -> Response {
         }
     });
     (headers, event).into_response()
+}
+
+/// When an invocation that begins now must have ended, since the epoch.
+#[expect(clippy::disallowed_methods, reason = "Lambda's deadlines are by the machine's clock")]
+fn deadline() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + DEADLINE
 }
 
 fn finish(instance: &Instance, id: &str, answer: Result<Value, Broken>) -> Response {

@@ -1,6 +1,6 @@
 //! What the stack's parts share: the clock, what was sent, what was used, what is to fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,6 +17,7 @@ impl Clock {
     /// Epoch milliseconds.
     #[must_use]
     pub fn now_milliseconds(&self) -> i64 {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock")]
         let machine = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let machine = i64::try_from(machine.as_millis()).unwrap_or(i64::MAX);
         machine.saturating_add(self.ahead_milliseconds.load(Ordering::Acquire))
@@ -78,6 +79,9 @@ pub struct FunctionUsage {
     pub invocations: u64,
     /// AWS calls, as `dynamodb.GetItem`.
     pub calls: BTreeMap<String, u64>,
+    /// The kinds of write in its transactions, as `dynamodb.PutItem`: what its policy must allow.
+    #[serde(skip)]
+    pub transacted: BTreeSet<String>,
     /// `DynamoDB` read units.
     pub read_units: f64,
     /// `DynamoDB` write units.

@@ -48,12 +48,11 @@ impl PresentedKey {
     /// [`Failure::NoAuthorization`] when it is missing, is not `Bearer <something>` or is over
     /// 4 KiB; [`Failure::ApiKey`] when the something cannot be a key.
     pub fn from_header(authorization: Option<&str>) -> Result<Self, Failure> {
-        let (scheme, credential) = authorization
-            .filter(|header| header.len() <= MAX_BYTES)
-            .and_then(|header| header.trim().split_once(' '))
-            .ok_or(Failure::NoAuthorization)?;
-        let credential = credential.trim();
-        if !scheme.eq_ignore_ascii_case("bearer") || credential.contains([' ', '\t']) {
+        let mut words = authorization.unwrap_or_default().split_ascii_whitespace();
+        let (Some(scheme), Some(credential), None) = (words.next(), words.next(), words.next()) else {
+            return Err(Failure::NoAuthorization);
+        };
+        if !scheme.eq_ignore_ascii_case("bearer") || credential.len() > MAX_BYTES {
             return Err(Failure::NoAuthorization);
         }
         Self::parse(credential).ok_or(Failure::ApiKey)
@@ -81,6 +80,27 @@ impl PresentedKey {
         Ok(stored)
     }
 
+    /// Gives back what was parsed from a request, or refuses the call: for the key, if it does not
+    /// work, and else for what could not be parsed. Only a caller with a key learns what is wrong.
+    ///
+    /// # Errors
+    /// As [`PresentedKey::check`], then `parsed`'s.
+    pub async fn gate<T>(
+        &self,
+        parsed: Result<T, impl Into<Failure>>,
+        store: &Store,
+        surface: Surface,
+        now: i64,
+    ) -> Result<T, Failure> {
+        match parsed {
+            Ok(request) => Ok(request),
+            Err(refusal) => {
+                self.check(store, surface, now).await?;
+                Err(refusal.into())
+            }
+        }
+    }
+
     /// Reads the stored key and nothing else, and holds this one against it.
     ///
     /// # Errors
@@ -101,6 +121,11 @@ impl SeenKeys {
     #[must_use]
     pub fn contains(&self, key: &PresentedKey) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&key.hash())
+    }
+
+    /// Forgets a key that was refused.
+    pub fn remove(&self, key: &PresentedKey) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&key.hash());
     }
 
     /// Notes a key that has been authorized.
@@ -154,8 +179,9 @@ mod tests {
         for header in ["Bearer x", "bearer eyJ.a.b", &short, &upper, &under] {
             assert!(matches!(read(header), Err(Failure::ApiKey)), "{header}");
         }
-        let long = format!("Bearer {}", "x".repeat(MAX_BYTES));
-        assert!(matches!(read(&long), Err(Failure::NoAuthorization)));
+        let long = |length| format!("Bearer {}", "x".repeat(length));
+        assert!(matches!(read(&long(MAX_BYTES)), Err(Failure::ApiKey)));
+        assert!(matches!(read(&long(MAX_BYTES + 1)), Err(Failure::NoAuthorization)));
     }
 
     proptest! {

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use lambda_http::BoxFuture;
 use tokio::sync::Mutex;
@@ -14,6 +13,9 @@ use crate::failure::Failure;
 const REFRESH_AFTER: i64 = 5 * 60;
 /// The least time in seconds between two fetches that a caller forces.
 const FORCED_AFTER: i64 = 5;
+
+/// When a value was fetched that no call has seen yet.
+const UNKNOWN: i64 = i64::MIN;
 
 type Load<T> = dyn Fn() -> BoxFuture<'static, Result<T, Failure>> + Send + Sync;
 
@@ -34,10 +36,9 @@ impl<T: Send + Sync + 'static> Cached<T> {
         load: impl Fn() -> BoxFuture<'static, Result<T, Failure>> + Send + Sync + 'static,
     ) -> Result<Arc<Self>, Failure> {
         let value = load().await?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
         Ok(Arc::new(Self {
             value: RwLock::new(Arc::new(value)),
-            fetched_at: AtomicI64::new(i64::try_from(now).unwrap_or(i64::MAX)),
+            fetched_at: AtomicI64::new(UNKNOWN),
             fetching: Mutex::new(()),
             load: Box::new(load),
         }))
@@ -50,7 +51,7 @@ impl<T: Send + Sync + 'static> Cached<T> {
     pub fn get(self: &Arc<Self>, now: i64) -> Arc<T> {
         if self.claim_fetch(now, REFRESH_AFTER) {
             let cached = Arc::clone(self);
-            tokio::spawn(async move { cached.fetch().await });
+            tokio::spawn(async move { cached.fetch(now).await });
         }
         self.value()
     }
@@ -60,7 +61,7 @@ impl<T: Send + Sync + 'static> Cached<T> {
     pub async fn newer_than(&self, seen: &Arc<T>, now: i64) -> Arc<T> {
         let _one_at_a_time = self.fetching.lock().await;
         if Arc::ptr_eq(seen, &self.value()) && self.claim_fetch(now, FORCED_AFTER) {
-            self.fetch().await;
+            self.fetch(now).await;
         }
         self.value()
     }
@@ -69,20 +70,26 @@ impl<T: Send + Sync + 'static> Cached<T> {
         self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a value of this age is to be fetched by this caller, and by no other meanwhile.
+    /// Whether a value of this age is to be fetched by this caller, and by no other meanwhile. Its
+    /// age counts from the first call, which follows the first fetch at once.
     fn claim_fetch(&self, now: i64, after: i64) -> bool {
         let fetched_at = self.fetched_at.load(Ordering::Acquire);
-        now - fetched_at >= after
-            && self.fetched_at.compare_exchange(fetched_at, now, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        if fetched_at != UNKNOWN && now - fetched_at < after {
+            return false;
+        }
+        let claim = self.fetched_at.compare_exchange(fetched_at, now, Ordering::AcqRel, Ordering::Acquire);
+        claim.is_ok() && fetched_at != UNKNOWN
     }
 
-    async fn fetch(&self) {
+    async fn fetch(&self, claimed_at: i64) {
         match (self.load)().await {
             Ok(value) => {
                 *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
             }
             Err(failure) => {
-                self.fetched_at.store(0, Ordering::Release);
+                // Old enough for the next call to try again.
+                let old = claimed_at.saturating_sub(REFRESH_AFTER);
+                self.fetched_at.store(old, Ordering::Release);
                 tracing::warn!(target: "usher", cause = %failure, "refresh failed");
             }
         }

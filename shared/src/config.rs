@@ -7,6 +7,8 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
+use crate::failure::Failure;
+
 /// Everything outside a function that it depends on. On Lambda it comes from environment
 /// variables that `template.yaml` sets; the local stack makes it by hand.
 #[derive(Clone, Debug)]
@@ -27,23 +29,30 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads the environment of a Lambda function. Variables that the function does not need may
-    /// be absent; then their value is empty.
-    pub async fn from_variables() -> Self {
+    /// Reads the environment of a Lambda function. Secrets and sender may be absent, where the
+    /// function does not use them.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] when the table or the public URL is not set.
+    pub async fn from_variables() -> Result<Self, Failure> {
         let variable = |name| env::var(name).unwrap_or_default();
+        let required = |name| match variable(name) {
+            value if value.is_empty() => Err(Failure::Internal(format!("{name} is not set"))),
+            value => Ok(value),
+        };
         let aws = aws_config::defaults(BehaviorVersion::latest())
             .timeout_config(timeouts())
             .retry_config(retries())
             .load()
             .await;
-        Self {
+        Ok(Self {
             aws,
-            table: variable("USHER_TABLE"),
+            table: required("USHER_TABLE")?,
             keys_secret: variable("USHER_KEYS_SECRET"),
             pepper_secret: variable("USHER_PEPPER_SECRET"),
-            public_url: variable("USHER_PUBLIC_URL").trim_end_matches('/').to_owned(),
+            public_url: required("USHER_PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             mail_from: variable("USHER_MAIL_FROM"),
-        }
+        })
     }
 }
 

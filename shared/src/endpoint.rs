@@ -80,8 +80,11 @@ pub fn serve<E: Endpoint>() -> Result<(), Error> {
     log::hide_panics();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let environment = Environment::from_variables().await;
-        let endpoint = match E::build(&environment).await {
+        let built = match Environment::from_variables().await {
+            Ok(environment) => E::build(&environment).await,
+            Err(failure) => Err(failure),
+        };
+        let endpoint = match built {
             Ok(endpoint) => Arc::new(endpoint),
             Err(failure) => {
                 tracing::error!(target: "usher", function = E::NAME, cause = %failure, "init");

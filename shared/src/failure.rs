@@ -91,7 +91,7 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// The table of CONTRACT "Common": digits, HTTP status and what the client is told.
+    /// The table of docs/api.md: digits, HTTP status and what the client is told.
     fn row(&self, surface: Surface) -> (&'static str, u16, String) {
         let (digits, http, detail) = match self {
             Self::NoAuthorization => ("2000", 401, "Authorization missing or not parseable"),

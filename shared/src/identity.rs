@@ -41,7 +41,7 @@ pub fn check_email(field: &str, text: &str) -> Result<(), Invalid> {
     if is_email(text) { Ok(()) } else { Err(Invalid::new(field, "must be an e-mail address")) }
 }
 
-/// Refuses a user name that is empty, longer than 64 characters, or has white space, control
+/// Refuses a user name that is empty, longer than 64 characters, or has white space, invisible
 /// characters or an `@` in it (which would make it an e-mail address).
 ///
 /// # Errors
@@ -51,15 +51,22 @@ pub fn check_username(field: &str, text: &str) -> Result<(), Invalid> {
     if !(1..=64).contains(&text.chars().count()) || canonical.is_empty() {
         return Err(Invalid::new(field, "must be 1 to 64 characters"));
     }
-    let invisible = |c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-    };
+    let invisible = |c: char| c.is_whitespace() || c.is_control() || is_ignorable(c);
     if text.contains('@') || canonical.contains('@') || text.chars().any(invisible) {
-        return Err(Invalid::new(field, "must not contain white space, control characters or @"));
+        return Err(Invalid::new(field, "must not contain white space, invisible characters or @"));
     }
     Ok(())
+}
+
+/// Characters that show as nothing (Unicode's `Default_Ignorable_Code_Point`): two names that look
+/// alike must not differ by one.
+fn is_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -100,7 +107,18 @@ mod tests {
 
     #[test]
     fn names_that_are_refused() {
-        for bad in ["", " ", "a b", "a@b", "a＠b", "a\u{0}b", "a\u{200b}b", &"x".repeat(65)] {
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "a@b",
+            "a＠b",
+            "a\u{0}b",
+            "a\u{200b}b",
+            "an\u{ad}a",
+            "an\u{fe0f}a",
+            &"x".repeat(65),
+        ] {
             assert!(check_username("username", bad).is_err(), "{bad:?}");
         }
         for good in ["ana", "Ana.B-c_9", "アナ"] {

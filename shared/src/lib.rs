@@ -4,6 +4,7 @@
 //! [`reply::Reply`] or a [`failure::Failure`]; [`endpoint`] runs it.
 
 pub mod api_key;
+pub mod aws;
 pub mod body;
 pub mod cache;
 pub mod config;

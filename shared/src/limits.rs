@@ -11,9 +11,9 @@ use crate::store::Key;
 pub struct Limit {
     name: &'static str,
     /// How many times within one window.
-    pub max: u32,
+    max: u32,
     /// The window's length in seconds.
-    pub window: i64,
+    window: i64,
 }
 
 /// Wrong passwords for one person, by whichever name they are called. A right one starts afresh.

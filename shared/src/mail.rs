@@ -1,15 +1,17 @@
 //! E-mail through SES: what people are told, and how it is sent.
 
+use std::fmt;
+
 use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::error::SdkError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 
 use data_encoding::BASE64;
 
+use crate::aws::describe;
 use crate::config::Environment;
-use crate::failure::Failure;
 use crate::page::escape_html;
 use crate::private::Private;
-use crate::store::describe;
 use crate::store::enterprise::Enterprise;
 
 /// A message, in the two forms that a mail reader may want.
@@ -98,6 +100,22 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// Why an e-mail may not have been sent; the texts are for the log.
+#[derive(Debug)]
+pub enum Unsent {
+    /// SES refused it: it was not sent.
+    Refused(String),
+    /// SES did not answer: it may have been.
+    Unknown(String),
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Refused(cause) | Self::Unknown(cause)) = self;
+        out.write_str(cause)
+    }
+}
+
 /// Sends e-mail for enterprises.
 #[derive(Debug)]
 pub struct Mailer {
@@ -116,13 +134,13 @@ impl Mailer {
     ///
     /// # Errors
     /// [`Failure::Internal`] when SES refuses or does not answer.
-    pub async fn send(&self, enterprise: &Enterprise, to: &Private, mail: &Mail) -> Result<(), Failure> {
+    pub async fn send(&self, enterprise: &Enterprise, to: &Private, mail: &Mail) -> Result<(), Unsent> {
         let settings = &enterprise.settings.mail;
         let address = settings.from.as_deref().unwrap_or(&self.from);
         let sender = format!("{} <{address}>", display_name(enterprise.brand()));
         let part = |text: &str| {
             let part = Content::builder().data(text).charset("UTF-8").build();
-            part.map_err(|_| Failure::Internal("an e-mail has no text".into()))
+            part.map_err(|_| Unsent::Refused("an e-mail has no text".into()))
         };
         let body = Body::builder().text(part(mail.text.expose())?).html(part(mail.html.expose())?);
         let message = Message::builder().subject(part(&mail.subject)?).body(body.build());
@@ -134,7 +152,10 @@ impl Mailer {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| Failure::Internal(describe("SendEmail", &error)))
+            .map_err(|error| match &error {
+                SdkError::ServiceError(_) => Unsent::Refused(describe("SendEmail", &error)),
+                _ => Unsent::Unknown(describe("SendEmail", &error)),
+            })
     }
 }
 

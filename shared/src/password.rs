@@ -14,7 +14,8 @@ use crate::failure::Failure;
 use crate::identity;
 use crate::private::Private;
 
-/// The longest password that is read, in characters. Nothing is ever truncated.
+/// The longest password that is read, in characters. Nothing is truncated (but imported bcrypt hashes
+/// know the first 72 bytes only).
 pub const MAX_CHARS: usize = 512;
 /// The shortest password that an enterprise can allow, in characters (NIST SP 800-63B-4 §3.1.1.2).
 pub const MIN_CHARS: usize = 8;
@@ -134,7 +135,7 @@ fn matches(stored: &str, password: &[u8]) -> bool {
 #[must_use]
 pub fn is_supported(hash: &str) -> bool {
     if hash.starts_with("$2") {
-        return bcrypt::verify("", hash).is_ok();
+        return hash.parse::<bcrypt::HashParts>().is_ok();
     }
     PasswordHash::new(hash).is_ok_and(|hash| {
         let known = ["argon2id", "argon2i", "argon2d", "scrypt", "pbkdf2-sha256", "pbkdf2-sha512"];

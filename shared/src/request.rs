@@ -1,5 +1,7 @@
 //! The call that a handler sees: what API Gateway passed on, and nothing that a client can forge.
 
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lambda_http::http::header;
@@ -12,17 +14,23 @@ use crate::failure::Failure;
 use crate::private::Private;
 
 /// One HTTP request, as a handler reads it.
-#[derive(Debug)]
 pub struct Call {
     /// Epoch seconds at which API Gateway received the request (`requestContext.timeEpoch`); the
     /// clock by which all expiry is judged, so that one call sees one time.
     pub now: i64,
     /// The id that the log and `X-Request-Id` carry.
     pub request_id: String,
-    /// The caller's address as API Gateway saw it (`requestContext.http.sourceIp`). Never
-    /// `X-Forwarded-For`, which a client writes.
+    /// The caller's address as API Gateway saw it (`requestContext.http.sourceIp`), never
+    /// `X-Forwarded-For`, which a client writes. Of an IPv6 address the first half, since one
+    /// connection has all the others.
     pub source: String,
     request: Request,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Call {}", self.request_id)
+    }
 }
 
 impl Call {
@@ -37,7 +45,7 @@ impl Call {
         Self {
             now: epoch_seconds(gateway.time_epoch),
             request_id,
-            source: gateway.http.source_ip.unwrap_or_default(),
+            source: source(gateway.http.source_ip.unwrap_or_default()),
             request,
         }
     }
@@ -81,8 +89,8 @@ impl Call {
         Object::parse(self.request.body().as_ref())
     }
 
-    /// A field of an HTML form (`application/x-www-form-urlencoded`); `None` when it is absent or
-    /// the body is too large.
+    /// A field of an HTML form (`application/x-www-form-urlencoded`); `None` when it is absent,
+    /// not UTF-8, or the body is too large.
     #[must_use]
     pub fn form_field(&self, name: &str) -> Option<Private> {
         let body: &[u8] = self.request.body().as_ref();
@@ -103,6 +111,16 @@ impl Call {
     }
 }
 
+fn source(address: String) -> String {
+    match address.parse() {
+        Ok(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        _ => address,
+    }
+}
+
 fn is_token_scheme(word: &str) -> bool {
     word.eq_ignore_ascii_case("jwt") || word.eq_ignore_ascii_case("bearer")
 }
@@ -112,6 +130,7 @@ fn is_token_scheme(word: &str) -> bool {
 fn epoch_seconds(time_epoch: i64) -> i64 {
     const FIRST_MILLISECONDS: i64 = 100_000_000_000;
     match time_epoch {
+        #[expect(clippy::disallowed_methods, reason = "the event has no time")]
         ..=0 => SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)),
@@ -123,6 +142,12 @@ fn epoch_seconds(time_epoch: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_ipv6_connection_is_one_source() {
+        assert_eq!(source("203.0.113.7".into()), "203.0.113.7");
+        assert_eq!(source("2001:db8:1:2:3:4:5:6".into()), "2001:db8:1:2::/64");
+    }
 
     #[test]
     fn time_is_read_in_both_units() {

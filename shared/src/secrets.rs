@@ -7,11 +7,11 @@ use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
+use crate::aws::describe;
 use crate::cache::Cached;
 use crate::config::Environment;
 use crate::crypto;
 use crate::failure::Failure;
-use crate::store::describe;
 
 /// Reads a secret's current text.
 ///
@@ -24,11 +24,13 @@ pub async fn read(client: &Client, id: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Writes the first version of a secret and gives back what holds afterwards: `text`, or what was
-/// there already. Two callers at once agree, since both write under one version id.
+/// Writes the first version of a secret that has none and gives back what holds afterwards: `text`,
+/// or what was there already; and whether it was written. Two callers at once agree, since both
+/// write under one version id. The secret itself must be there: one that is made up by mistake
+/// would be a secret that nobody reads.
 ///
 /// # Errors
-/// [`Failure::Internal`] when Secrets Manager refuses or does not answer.
+/// [`Failure::Internal`] when there is no such secret, or Secrets Manager does not answer.
 pub async fn ensure(client: &Client, id: &str, text: String) -> Result<(String, bool), Failure> {
     // Secrets Manager takes one content per ClientRequestToken and refuses a second one.
     const FIRST_VERSION: &str = "usher-first-version-00000000000000";
@@ -37,27 +39,12 @@ pub async fn ensure(client: &Client, id: &str, text: String) -> Result<(String, 
         Err(error) if error.code() == Some("ResourceNotFoundException") => {}
         Err(error) => return Err(Failure::Internal(describe("GetSecretValue", &error))),
     }
-    let put = client
-        .put_secret_value()
-        .secret_id(id)
-        .client_request_token(FIRST_VERSION)
-        .secret_string(&text)
-        .send()
-        .await;
-    match put {
-        Ok(_) => return Ok((text, true)),
-        Err(error) if error.code() == Some("ResourceExistsException") => {
-            return Ok((read(client, id).await?, false));
-        }
-        Err(error) if error.code() == Some("ResourceNotFoundException") => {}
-        Err(error) => return Err(Failure::Internal(describe("PutSecretValue", &error))),
-    }
-    let create =
-        client.create_secret().name(id).client_request_token(FIRST_VERSION).secret_string(&text).send().await;
-    match create {
+    let put =
+        client.put_secret_value().secret_id(id).client_request_token(FIRST_VERSION).secret_string(&text);
+    match put.send().await {
         Ok(_) => Ok((text, true)),
         Err(error) if error.code() == Some("ResourceExistsException") => Ok((read(client, id).await?, false)),
-        Err(error) => Err(Failure::Internal(describe("CreateSecret", &error))),
+        Err(error) => Err(Failure::Internal(describe("PutSecretValue", &error))),
     }
 }
 

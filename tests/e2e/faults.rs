@@ -45,6 +45,34 @@ async fn when_the_table_fails_every_call_is_5000_and_tells_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn when_only_the_write_fails_nothing_half_done_stays_behind() {
+    let app = App::start().await;
+    for (path, body) in calls("a.b.c") {
+        if ["login", "forgot-password", "users"].contains(&path) {
+            app.fail("dynamodb", "TransactWriteItems", "server_error", 3).await;
+            app.watch().post(&format!("/v2/watch/auth/{path}"), body).await.expect(500, "W5000");
+        }
+    }
+    assert!(app.stack.world.outbox().email.is_empty());
+    app.watch().login("nadia", "a new long password").await.expect(401, "W2002");
+    let again =
+        json!({ "username": "nadia", "email": "nadia@acme.example", "password": "a new long password" });
+    app.watch().post("/v2/watch/auth/users", again).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_failures_lock_nobody_out() {
+    let app = App::start().await;
+    for operation in ["BatchGetItem", "TransactWriteItems"] {
+        for _ in 0..11 {
+            app.fail("dynamodb", operation, "server_error", 3).await;
+            app.watch().login("ana", ANA).await.expect(500, "W5000");
+        }
+    }
+    app.ana().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_the_table_does_not_answer_at_all_the_call_is_5000_within_the_functions_time() {
     let app = App::start().await;
     app.fail("dynamodb", "*", "timeout", 1000).await;

@@ -23,6 +23,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use shared::config::Environment;
 use shared::provision::document::Document;
+use shared::provision::{self, Report};
 
 /// The tenant that most tests use, and a second one; each with its keys, people and PINs.
 pub const DOCUMENT: &str = include_str!("document.json");
@@ -83,6 +84,9 @@ impl App {
             .expect("the stack starts"),
             secrets: Arc::default(),
         };
+        // To the beginning of an hour, and so of every limit's window: no test runs across its end.
+        let now = app.stack.world.clock.now();
+        app.advance(3600 - now.rem_euclid(3600));
         app.remember(&serde_json::from_str(document).expect("the document is JSON"));
         app
     }
@@ -186,7 +190,9 @@ impl App {
         change(&mut document);
         self.remember(&document);
         let document = Document::parse(&document.to_string()).expect("the document is valid");
-        local::provision(&self.operator(), &document).await.expect("the document applies");
+        provision::run(&self.operator(), &document, &mut Report::default())
+            .await
+            .expect("the document applies");
     }
 
     /// Everything in the table, as text.
@@ -309,6 +315,7 @@ impl Client {
 
     /// Sends an HTML form.
     pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        remember(&self.secrets, &fields.iter().copied().collect());
         self.read(self.request("POST", path).form(fields)).await
     }
 

@@ -14,7 +14,7 @@ use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
 use shared::identity::{self, canonical};
 use shared::limits;
-use shared::mail::{Mail, Mailer};
+use shared::mail::{Mail, Mailer, Unsent};
 use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// When the reply goes out, counted from the call's beginning. What has not been sent by then is
 /// given up.
-const ANSWER_AFTER: Duration = Duration::from_millis(1500);
+const ANSWER_AFTER: Duration = Duration::from_secs(2);
 
 struct Request {
     email: Private,
@@ -66,13 +66,9 @@ impl Endpoint for ForgotPassword {
         let answer_at = Instant::now() + ANSWER_AFTER;
         let key = call.api_key()?;
         let ent = key.enterprise.as_str();
-        let email = match call.body().and_then(|body| Request::parse(&body)) {
-            Ok(request) => canonical(request.email.expose()),
-            Err(invalid) => {
-                key.check(&self.store, Surface::Watch, call.now).await?;
-                return Err(invalid.into());
-            }
-        };
+        let parsed = call.body().and_then(|body| Request::parse(&body));
+        let request = key.gate(parsed, &self.store, Surface::Watch, call.now).await?;
+        let email = canonical(request.email.expose());
         let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &Identity::key(ent, &email)];
         let [api_key, enterprise, identity] = self.store.read(keys).await?;
         key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
@@ -103,25 +99,20 @@ impl Endpoint for ForgotPassword {
             return Err(used_up.refusal(call.now));
         }
         if let Some(person) = reset.person {
-            let undo = vec![
-                self.store.giving_back(&by_address, &operation),
-                self.store.giving_back(&by_source, &operation),
-                self.store.withdrawing_reset(&code),
-            ];
-            let delivery = async {
-                let sent = self.send(&enterprise, &person, &code).await;
-                if sent.is_err() {
-                    let _ = self.store.transact(undo).await?;
-                }
-                sent
-            };
+            let sent = timeout_at(answer_at, self.send(&enterprise, &person, &code)).await;
+            let sent = sent.unwrap_or_else(|_| Err(Unsent::Unknown("SendEmail took too long".into())));
             // A failure is said to the log and not to the caller: a known address must answer as an
             // unknown one does, and at the same time.
-            let outcome = timeout_at(answer_at, delivery).await;
-            let outcome =
-                outcome.unwrap_or_else(|_| Err(Failure::Internal("SendEmail took too long".into())));
-            if let Err(failure) = outcome {
-                tracing::error!(target: "usher", function = Self::NAME, request_id = call.request_id, cause = %failure, "mail");
+            if let Err(unsent) = &sent {
+                tracing::error!(target: "usher", function = Self::NAME, request_id = call.request_id, cause = %unsent, "mail");
+            }
+            // What SES refused can be asked for again; what it left open may be on its way.
+            if let Err(Unsent::Refused(_)) = sent {
+                let undo = vec![
+                    self.store.giving_back(&by_address, &operation),
+                    self.store.withdrawing_reset(&code),
+                ];
+                let _ = timeout_at(answer_at, self.store.transact(undo)).await;
             }
         }
         sleep_until(answer_at).await;
@@ -130,7 +121,7 @@ impl Endpoint for ForgotPassword {
 }
 
 impl ForgotPassword {
-    async fn send(&self, enterprise: &Enterprise, person: &Person, code: &Private) -> Result<(), Failure> {
+    async fn send(&self, enterprise: &Enterprise, person: &Person, code: &Private) -> Result<(), Unsent> {
         let page = enterprise
             .settings
             .mail

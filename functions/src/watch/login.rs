@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use serde::Serialize;
 use shared::api_key::{PresentedKey, SeenKeys};
 use shared::body::{Invalid, Object};
@@ -88,14 +88,8 @@ impl Endpoint for Login {
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let key = call.api_key()?;
-        let request = match call.body().and_then(|body| Request::parse(&body)) {
-            Ok(request) => request,
-            Err(invalid) => {
-                // Only a caller with a key learns what is wrong with the body.
-                key.check(&self.store, Surface::Watch, call.now).await?;
-                return Err(invalid.into());
-            }
-        };
+        let parsed = call.body().and_then(|body| Request::parse(&body));
+        let request = key.gate(parsed, &self.store, Surface::Watch, call.now).await?;
         let attempt = Attempt { call, key, persist: request.persist, operation: Operation::new() };
         match request.method {
             Method::Password { username, password } => {
@@ -115,8 +109,8 @@ struct Attempt<'a> {
     operation: Operation,
 }
 
-/// Who has proved to be whom.
-struct Person {
+/// Whom the credential belongs to.
+struct Holder {
     user: String,
     epoch: i64,
     roles: Vec<String>,
@@ -135,14 +129,14 @@ impl Attempt<'_> {
         }
     }
 
-    fn session(&self, person: &Person, enterprise: &Enterprise) -> Session {
+    fn session(&self, holder: &Holder, enterprise: &Enterprise) -> Session {
         Session {
             id: crypto::new_id(),
-            user: person.user.clone(),
+            user: holder.user.clone(),
             api_key: self.key.id.clone(),
             surface: Surface::Watch.name().to_owned(),
-            epoch: person.epoch,
-            amr: vec![person.amr.to_owned()],
+            epoch: holder.epoch,
+            amr: vec![holder.amr.to_owned()],
             refresh_jti: crypto::new_id(),
             previous_jti: None,
             rotated_at: None,
@@ -157,6 +151,9 @@ impl Attempt<'_> {
 impl Login {
     /// The first step: reads what the attempt needs and reserves a try with each of `counters`.
     /// Gives the enterprise and the credential's item, if there is one.
+    ///
+    /// What is refused here, before the comparison, uses nothing up: neither a person's tries, when
+    /// the address has none left or the table fails, nor the address's, when the person is locked.
     async fn reserve(
         &self,
         attempt: &Attempt<'_>,
@@ -168,35 +165,48 @@ impl Login {
         let (ent, now) = (attempt.key.enterprise.as_str(), attempt.call.now);
         let keys =
             [&ApiKey::key(ent, &attempt.key.id), &Enterprise::key(ent), credential, &by_enterprise.key];
-        let take =
-            || try_join_all(counters.iter().map(|counter| self.store.take(counter, &attempt.operation)));
-        let (items, have_room) = if self.seen_keys.contains(&attempt.key) {
-            tokio::try_join!(self.store.read(keys), take())?
+        let read_before = if self.seen_keys.contains(&attempt.key) {
+            None
         } else {
             let items = self.store.read(keys).await?;
             attempt.authorize(&items, method)?;
             self.seen_keys.insert(&attempt.key);
-            (items, take().await?)
+            Some(items)
         };
-        let enterprise = match attempt.authorize(&items, method) {
-            Ok(enterprise) => enterprise,
-            Err(refusal) => {
-                // A key that was real and has been revoked meanwhile counts nothing either.
-                let give_back =
-                    counters.iter().map(|counter| self.store.giving_back(counter, &attempt.operation));
-                let _ = self.store.transact(give_back.collect()).await?;
-                return Err(refusal);
+        let take = try_join_all(counters.iter().map(|counter| self.store.take(counter, &attempt.operation)));
+        let outcome = async {
+            let (items, have_room) = match read_before {
+                Some(items) => (items, take.await?),
+                None => tokio::try_join!(self.store.read(keys), take)?,
+            };
+            let enterprise = attempt.authorize(&items, method)?;
+            let [_, _, credential, failures] = items;
+            if by_enterprise.is_used_up(failures.as_ref()) {
+                return Err(by_enterprise.refusal(now));
+            }
+            match have_room.iter().position(|has_room| !has_room) {
+                Some(index) => Err(counters[index].refusal(now)),
+                None => Ok((enterprise, credential)),
             }
         };
-        let used_up = counters.iter().zip(have_room).find(|(_, has_room)| !has_room);
-        if let Some((counter, _)) = used_up {
-            return Err(counter.refusal(now));
+        match outcome.await {
+            Ok(read) => Ok(read),
+            Err(refusal) => {
+                if matches!(refusal, Failure::ApiKey) {
+                    self.seen_keys.remove(&attempt.key);
+                }
+                self.give_back(attempt, counters).await;
+                Err(refusal)
+            }
         }
-        let [_, _, credential, failures] = items;
-        if by_enterprise.is_used_up(failures.as_ref()) {
-            return Err(by_enterprise.refusal(now));
+    }
+
+    /// Gives reserved tries back, as far as the table answers.
+    async fn give_back(&self, attempt: &Attempt<'_>, counters: &[&Counter]) {
+        let given = counters.iter().map(|counter| self.store.give_back(counter, &attempt.operation));
+        for failed in join_all(given).await.into_iter().filter_map(Result::err) {
+            tracing::warn!(target: "usher", function = Self::NAME, request_id = attempt.call.request_id, cause = %failed, "give back");
         }
-        Ok((enterprise, credential))
     }
 
     async fn by_password(
@@ -226,36 +236,44 @@ impl Login {
         let other_name = other_name.unwrap_or_else(|| format!("{name}\0"));
         let by_other_name = limits::LOGIN_ACCOUNT.counter(ent, &other_name, now);
         let Some(identity) = found.filter(|found| compared != Match::No && found.may_use("watch")) else {
-            let count = [&by_other_name, &by_enterprise]
-                .map(|counter| self.store.taking(counter, &attempt.operation));
-            return match self.store.transact(count.into()).await? {
-                Ok(()) => Err(Failure::Credentials),
-                Err(_) => Err(by_other_name.refusal(now)),
-            };
+            let [name_has_room, enterprise_has_room] =
+                Box::pin(self.store.take_both([&by_other_name, &by_enterprise], &attempt.operation)).await?;
+            return Err(match (name_has_room, enterprise_has_room) {
+                (true, true) => Failure::Credentials,
+                (false, _) => by_other_name.refusal(now),
+                (true, false) => by_enterprise.refusal(now),
+            });
         };
 
-        let person = Person {
+        let holder = Holder {
             user: identity.user.clone(),
             epoch: identity.epoch,
             roles: identity.roles.clone(),
             amr: "pwd",
         };
-        let session = attempt.session(&person, &enterprise);
+        let session = attempt.session(&holder, &enterprise);
         let writes = vec![
             self.store.clearing_unless_used_up(&by_other_name),
             self.store.clearing(&by_name),
             self.store.giving_back(&by_source, &attempt.operation),
             self.store.opening_session(ent, &session)?,
         ];
-        match self.store.transact(writes).await? {
-            Ok(()) => {}
-            Err(cancelled) if cancelled.failed[0] => return Err(by_other_name.refusal(now)),
-            Err(_) => return Err(Failure::Internal("a new session's id was taken".into())),
+        match self.store.transact(writes).await {
+            Ok(Ok(())) => {}
+            Ok(Err(cancelled)) if cancelled.failed[0] => return Err(by_other_name.refusal(now)),
+            Ok(Err(_)) => return Err(Failure::Internal("a new session's id was taken".into())),
+            Err(error) => {
+                self.give_back(&attempt, &counters).await;
+                return Err(error.into());
+            }
         }
-        if compared == Match::Outdated {
-            self.rehash(ent, &identity, password).await?;
+        if compared == Match::Outdated
+            && let Err(failure) = self.rehash(ent, &identity, password).await
+        {
+            // The person is signed in; the next login tries again.
+            tracing::warn!(target: "usher", function = Self::NAME, request_id = attempt.call.request_id, cause = %failure, "rehash");
         }
-        self.welcome(ent, &session, &person, now)
+        self.welcome(ent, &session, &holder, now)
     }
 
     /// Puts a hash of today's strength in the place of a weaker one, unless another login or a new
@@ -281,15 +299,15 @@ impl Login {
             let has_room = self.store.take(&by_enterprise, &attempt.operation).await?;
             return Err(if has_room { Failure::Credentials } else { by_enterprise.refusal(now) });
         };
-        let person =
-            Person { user: pin.user, epoch: pin.epoch, roles: vec!["viewer".to_owned()], amr: "pin" };
-        let session = attempt.session(&person, &enterprise);
+        let holder =
+            Holder { user: pin.user, epoch: pin.epoch, roles: vec!["viewer".to_owned()], amr: "pin" };
+        let session = attempt.session(&holder, &enterprise);
         let writes = vec![
             self.store.giving_back(&by_source, &attempt.operation),
             self.store.opening_session(ent, &session)?,
         ];
         match self.store.transact(writes).await? {
-            Ok(()) => self.welcome(ent, &session, &person, now),
+            Ok(()) => self.welcome(ent, &session, &holder, now),
             Err(_) => Err(Failure::Internal("a new session's id was taken".into())),
         }
     }
@@ -298,10 +316,10 @@ impl Login {
         &self,
         enterprise: &str,
         session: &Session,
-        person: &Person,
+        holder: &Holder,
         now: i64,
     ) -> Result<Reply, Failure> {
-        let token = self.issuer.access(enterprise, session, &person.roles, now)?;
+        let token = self.issuer.access(enterprise, session, &holder.roles, now)?;
         let refresh_token = self.issuer.refresh(enterprise, session, &session.refresh_jti, now)?;
         Ok(Reply::success(Surface::Watch, Response { token, refresh_token }))
     }

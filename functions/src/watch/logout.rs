@@ -10,11 +10,8 @@ use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::Store;
 use shared::store::session::Session;
-use shared::token::keys;
 use shared::token::verify::Verifier;
-
-/// The longest token that is read, in characters; ours have about 600.
-const MAX_TOKEN: usize = 4096;
+use shared::token::{self, keys};
 
 enum Request {
     Access(Private),
@@ -23,10 +20,10 @@ enum Request {
 
 impl Request {
     fn parse(body: &Object) -> Result<Self, Invalid> {
-        if let Some(token) = body.optional_private("token", MAX_TOKEN)? {
+        if let Some(token) = body.optional_private("token", token::MAX_CHARS)? {
             return Ok(Self::Access(token));
         }
-        if let Some(token) = body.optional_private("refresh_token", MAX_TOKEN)? {
+        if let Some(token) = body.optional_private("refresh_token", token::MAX_CHARS)? {
             return Ok(Self::Refresh(token));
         }
         Err(Invalid::new("token", "missing, and so is refresh_token"))

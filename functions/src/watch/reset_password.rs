@@ -51,23 +51,24 @@ impl Endpoint for ResetPassword {
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let key = call.api_key()?;
         let ent = key.enterprise.as_str();
-        let Request { reset_code, new_password } = match call.body().and_then(|body| Request::parse(&body)) {
-            Ok(request) => request,
-            Err(invalid) => {
-                key.check(&self.recovery.store, Surface::Watch, call.now).await?;
-                return Err(invalid.into());
+        let store = &self.recovery.store;
+        let parsed = call.body().and_then(|body| Request::parse(&body));
+        let Request { reset_code, new_password } = key.gate(parsed, store, Surface::Watch, call.now).await?;
+        let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &Reset::key(&reset_code)];
+        let ([api_key, enterprise, reset], counted) =
+            tokio::try_join!(store.read(keys), self.recovery.count_try(call))?;
+        let allowed = key
+            .authorize(parse(api_key)?, Surface::Watch, call.now)
+            .and_then(|_| parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey))
+            .and_then(|enterprise| check(&new_password, enterprise));
+        let enterprise = match allowed {
+            Ok(enterprise) => enterprise,
+            Err(refusal) => {
+                counted.give_back(store).await?;
+                return Err(refusal);
             }
         };
-        let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &Reset::key(&reset_code)];
-        let ([api_key, enterprise, reset], room) =
-            tokio::try_join!(self.recovery.store.read(keys), self.recovery.count_try(call))?;
-        key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
-        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
-        if !enterprise.settings.has_watch_method("password") {
-            return Err(Failure::NotAllowed("Passwords are not enabled"));
-        }
-        check_password("new_password", &new_password, &enterprise, None)?;
-        room?;
+        counted.require_room(call.now)?;
         let person = parse::<Reset>(reset)?
             .and_then(|reset| reset.person_at(call.now, Some(ent)).cloned())
             .ok_or(Failure::Credentials)?;
@@ -76,4 +77,13 @@ impl Endpoint for ResetPassword {
         self.recovery.set_password(call, &enterprise, &reset_code, &person, &new_password).await?;
         Ok(Reply::success(Surface::Watch, json!({ "message": "" })))
     }
+}
+
+/// Whether the enterprise takes this password from anybody.
+fn check(new_password: &Private, enterprise: Enterprise) -> Result<Enterprise, Failure> {
+    if !enterprise.settings.has_watch_method("password") {
+        return Err(Failure::NotAllowed("Passwords are not enabled"));
+    }
+    check_password("new_password", new_password, &enterprise, None)?;
+    Ok(enterprise)
 }

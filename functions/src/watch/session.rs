@@ -7,8 +7,9 @@ use shared::failure::{Failure, Surface};
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::Store;
+use shared::store::session::Live;
 use shared::token::keys;
-use shared::token::verify::{Live, Verifier};
+use shared::token::verify::Verifier;
 
 /// The endpoint.
 #[derive(Debug)]

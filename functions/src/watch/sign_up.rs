@@ -6,7 +6,7 @@ use shared::config::Environment;
 use shared::crypto;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
-use shared::identity::{self, canonical};
+use shared::identity;
 use shared::limits;
 use shared::password;
 use shared::private::Private;
@@ -34,9 +34,14 @@ impl Request {
         Ok(Self { username, email, password })
     }
 
-    fn check_password(&self, enterprise: &Enterprise) -> Result<(), Invalid> {
+    /// Whether the enterprise takes this sign-up.
+    fn check(&self, enterprise: &Enterprise) -> Result<(), Failure> {
+        if !enterprise.settings.signup || !enterprise.settings.has_watch_method("password") {
+            return Err(Failure::NotAllowed("Sign-up is not enabled"));
+        }
         let context = [self.username.expose(), self.email.expose(), &enterprise.id, enterprise.brand()];
-        password::check("password", &self.password, enterprise.settings.password_min_length, &context)
+        password::check("password", &self.password, enterprise.settings.password_min_length, &context)?;
+        Ok(())
     }
 }
 
@@ -58,24 +63,23 @@ impl Endpoint for SignUp {
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let key = call.api_key()?;
         let ent = key.enterprise.as_str();
-        let request = match call.body().and_then(|body| Request::parse(&body)) {
-            Ok(request) => request,
-            Err(invalid) => {
-                key.check(&self.store, Surface::Watch, call.now).await?;
-                return Err(invalid.into());
-            }
-        };
+        let parsed = call.body().and_then(|body| Request::parse(&body));
+        let request = key.gate(parsed, &self.store, Surface::Watch, call.now).await?;
         let by_source = limits::SIGNUP_SOURCE.counter(ent, &call.source, call.now);
         let (keys, operation) = ([&ApiKey::key(ent, &key.id), &Enterprise::key(ent)], Operation::new());
-        let ([api_key, enterprise], source_has_room) =
+        let ([api_key, enterprise], has_room) =
             tokio::try_join!(self.store.read(keys), self.store.take(&by_source, &operation))?;
-        key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
-        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
-        if !enterprise.settings.signup || !enterprise.settings.has_watch_method("password") {
-            return Err(Failure::NotAllowed("Sign-up is not enabled"));
+        let allowed = key
+            .authorize(parse(api_key)?, Surface::Watch, call.now)
+            .and_then(|_| parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey))
+            .and_then(|enterprise| request.check(&enterprise));
+        if let Err(refusal) = allowed {
+            if has_room {
+                self.store.give_back(&by_source, &operation).await?;
+            }
+            return Err(refusal);
         }
-        request.check_password(&enterprise)?;
-        if !source_has_room {
+        if !has_room {
             return Err(by_source.refusal(call.now));
         }
 
@@ -88,27 +92,15 @@ impl Endpoint for SignUp {
             roles: vec!["viewer".to_owned()],
             surfaces: vec!["watch".to_owned()],
             disabled: false,
+            self_registered: true,
         };
-        let user = User {
-            id: identity.user.clone(),
-            username: identity.username.clone(),
-            email: identity.email.clone(),
-            epoch: identity.epoch,
-            roles: identity.roles.clone(),
-            disabled: false,
-        };
-        let (name, email) = (
-            canonical(user.username.expose()),
-            identity.email.as_ref().map(|email| canonical(email.expose())),
-        );
-        let writes = vec![
-            self.store.claiming_name(ent, &name, &identity)?,
-            self.store.claiming_name(ent, &email.unwrap_or_default(), &identity)?,
-            self.store.creating_user(ent, &user)?,
-        ];
+        let mut writes = vec![self.store.creating_user(ent, &User::of(&identity))?];
+        for name in identity.names() {
+            writes.push(self.store.claiming_name(ent, &name, &identity)?);
+        }
         match self.store.transact(writes).await? {
             Ok(()) => Ok(Reply::success(Surface::Watch, json!({ "message": "" }))),
-            Err(cancelled) if cancelled.failed[0] => Err(Invalid::new("username", "is taken").into()),
+            Err(cancelled) if cancelled.failed[1] => Err(Invalid::new("username", "is taken").into()),
             Err(_) => Err(Invalid::new("email", "is taken").into()),
         }
     }

@@ -14,14 +14,11 @@ use shared::failure::{Failure, Surface};
 use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
-use shared::store::session::{Session, Spent};
+use shared::store::session::{Live, Session, Spent};
 use shared::store::{Store, parse};
-use shared::token::RefreshClaims;
 use shared::token::issue::Issuer;
-use shared::token::verify::{Live, Verifier};
-
-/// The longest token that is read, in characters; ours have about 600.
-const MAX_TOKEN: usize = 4096;
+use shared::token::verify::Verifier;
+use shared::token::{self, RefreshClaims};
 
 struct Request {
     refresh_token: Private,
@@ -29,7 +26,7 @@ struct Request {
 
 impl Request {
     fn parse(body: &Object) -> Result<Self, Invalid> {
-        Ok(Self { refresh_token: body.private("refresh_token", MAX_TOKEN)? })
+        Ok(Self { refresh_token: body.private("refresh_token", token::MAX_CHARS)? })
     }
 }
 
@@ -61,13 +58,8 @@ impl Endpoint for TokenRefresh {
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let key = call.api_key()?;
-        let (token, claims) = match self.read_token(call).await {
-            Ok(read) => read,
-            Err(refusal) => {
-                key.check(&self.store, Surface::Watch, call.now).await?;
-                return Err(refusal);
-            }
-        };
+        let read = self.read_token(call).await;
+        let (token, claims) = key.gate(read, &self.store, Surface::Watch, call.now).await?;
         // The session's items are read under the presented key's enterprise and id: a token of
         // another one does not match what comes back.
         let keys = Live::keys(&key.enterprise, &claims.sub, &claims.sid, &key.id);

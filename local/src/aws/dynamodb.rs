@@ -58,6 +58,9 @@ impl Upstream {
             return failure("dynamodb", 400, "SerializationException");
         };
         request["ReturnConsumedCapacity"] = json!("TOTAL");
+        if let Some(function) = function {
+            note_transaction(world, function, &request["TransactItems"]);
+        }
         let mut sent = self.client.post(&self.url).header(CONTENT_TYPE, JSON);
         for name in ["x-amz-target", "authorization", "x-amz-date"] {
             if let Some(value) = headers.get(name) {
@@ -76,6 +79,14 @@ impl Upstream {
         }
         Answer { status, content_type: JSON, error_type: None, body: body.to_vec() }
     }
+}
+
+fn note_transaction(world: &World, function: &str, writes: &Value) {
+    let kinds =
+        writes.as_array().into_iter().flatten().filter_map(Value::as_object).flat_map(|write| write.keys());
+    // `Put` is allowed by `PutItem`, `ConditionCheck` by `ConditionCheckItem`.
+    let kinds: Vec<_> = kinds.map(|kind| format!("dynamodb.{kind}Item")).collect();
+    world.usage().functions.entry(function.to_owned()).or_default().transacted.extend(kinds);
 }
 
 fn note_capacity(world: &World, function: &str, operation: &str, consumed: &Value) {

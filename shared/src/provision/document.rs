@@ -1,6 +1,8 @@
 //! The provisioning document: JSON, checked as a whole before anything is written.
 
 use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -180,6 +182,15 @@ impl ApiKeyEntry {
 }
 
 impl Document {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// A text that names the file and what is wrong.
+    pub fn read(file: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Self::parse(&text).map_err(|invalid| format!("{}: {invalid}", file.display()))
+    }
+
     /// Reads and checks a document.
     ///
     /// # Errors
@@ -282,6 +293,11 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
         &field("refresh_seconds_max"),
         "must be at least refresh_seconds_min",
     )?;
+    require(
+        settings.refresh_seconds_max <= 366 * 24 * 60 * 60,
+        &field("refresh_seconds_max"),
+        "must be at most 366 days",
+    )?;
     require((1..=60).contains(&settings.polling_interval), &field("polling_interval"), "must be 1 to 60")?;
     require(
         (password::MIN_CHARS..=64).contains(&settings.password_min_length),
@@ -379,7 +395,7 @@ mod tests {
             |entry: &str| problem(&format!(r#"{{"enterprises":[{{"id":"acme","name":"Acme",{entry}}}]}}"#));
         assert_eq!(
             one(r#""users":[{"username":"a b"}]"#),
-            "enterprises[0].users[0].username: must not contain white space, control characters or @"
+            "enterprises[0].users[0].username: must not contain white space, invisible characters or @"
         );
         assert!(
             one(r#""users":[{"username":"ana"},{"username":"ANA"}]"#)

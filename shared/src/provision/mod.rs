@@ -8,13 +8,17 @@ mod users;
 
 use std::fmt;
 
+use aws_sdk_secretsmanager::Client;
+
 use crate::api_key;
+use crate::config::Environment;
 use crate::crypto;
 use crate::failure::Failure;
 use crate::private::Private;
 use crate::store::api_key::ApiKey;
 use crate::store::enterprise::Enterprise;
 use crate::store::{Store, parse};
+use crate::{secrets, token};
 use document::{Document, EnterpriseEntry};
 
 /// One line of what was done, as `created user ana`.
@@ -50,40 +54,63 @@ pub struct Report {
     pub new_keys: Vec<(String, Private)>,
 }
 
-/// Applies a checked document.
-#[derive(Debug)]
-pub struct Provisioner<'a> {
-    /// The table.
-    pub store: &'a Store,
-    /// The pepper, for PINs.
-    pub pepper: &'a [u8],
+impl Report {
+    /// The report for an operator's eyes, with the new keys.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let changes = self.changes.iter().map(ToString::to_string);
+        let keys = self
+            .new_keys
+            .iter()
+            .map(|(id, key)| format!("new key   {id}: {} (shown this once)", key.expose()));
+        changes.chain(keys).collect()
+    }
+}
+
+/// Brings what `environment` names to what `document` says, and makes the first signing keys and
+/// pepper where there are none. What differs is written item by item; a run that was cut off is
+/// finished by the next one. `report` tells what was done, whatever the outcome.
+///
+/// # Errors
+/// [`Failure::Internal`] with a text for the operator, when AWS does not answer, a name is taken by
+/// somebody else, or something changed between read and write.
+pub async fn run(environment: &Environment, document: &Document, report: &mut Report) -> Result<(), Failure> {
+    let store = Store::new(environment);
+    // Before anything is made: a wrong table must not leave keys behind.
+    store.published_keys().await?;
+    let client = Client::new(&environment.aws);
+    let (pepper, _) = secrets::ensure(&client, &environment.pepper_secret, secrets::new_pepper()).await?;
+    if token::keys::ensure(&store, &client, &environment.keys_secret).await? {
+        report.changes.push(Change::Created("signing keys".to_owned()));
+    }
+    let pepper = secrets::parse_pepper(&pepper)?;
+    Provisioner { store: &store, pepper: &pepper }.apply(document, report).await
+}
+
+struct Provisioner<'a> {
+    store: &'a Store,
+    pepper: &'a [u8],
 }
 
 impl Provisioner<'_> {
-    /// Writes what differs, item by item; a run that was cut off is finished by the next one.
-    ///
-    /// # Errors
-    /// [`Failure::Internal`] with a text for the operator, when the table does not answer, a name
-    /// is taken by somebody else, or something changed between read and write.
-    pub async fn apply(&self, document: &Document) -> Result<Report, Failure> {
-        let mut report = Report::default();
+    async fn apply(&self, document: &Document, report: &mut Report) -> Result<(), Failure> {
         for entry in &document.enterprises {
-            self.enterprise(entry, &mut report).await?;
+            self.enterprise(entry, report).await?;
             for key in &entry.api_keys {
-                self.api_key(&entry.id, key, &mut report).await?;
+                self.api_key(&entry.id, key, report).await?;
             }
             for user in &entry.users {
-                self.user(&entry.id, user, &mut report).await?;
+                self.user(&entry.id, user, report).await?;
             }
             for pin in &entry.pins {
-                self.pin(&entry.id, pin, &mut report).await?;
+                self.pin(&entry.id, pin, report).await?;
             }
             if !entry.screeners.is_empty() {
                 let what = format!("enterprise {}: screeners are not used yet", entry.id);
                 report.changes.push(Change::Warning(what));
             }
         }
-        Ok(report)
+        Ok(())
     }
 
     async fn enterprise(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
@@ -109,15 +136,13 @@ impl Provisioner<'_> {
     ) -> Result<(), Failure> {
         let [stored] = self.store.read([&ApiKey::key(enterprise, &entry.id)]).await?;
         let found = parse::<ApiKey>(stored.clone())?;
-        let hash = match (&entry.key, &found) {
+        let new_key = match (&entry.key, &found) {
+            (None, None) => Some(api_key::generate(enterprise, &entry.id)),
+            _ => None,
+        };
+        let hash = match (new_key.as_ref().or(entry.key.as_ref()), &found) {
             (Some(key), _) => crypto::sha256_hex(key.expose().as_bytes()),
-            (None, Some(found)) => found.hash.clone(),
-            (None, None) => {
-                let key = api_key::generate(enterprise, &entry.id);
-                let hash = crypto::sha256_hex(key.expose().as_bytes());
-                report.new_keys.push((entry.id.clone(), key));
-                hash
-            }
+            (None, found) => found.as_ref().map(|found| found.hash.clone()).unwrap_or_default(),
         };
         let wanted = entry.api_key(hash);
         let what = format!("API key {}/{}", enterprise, entry.id);
@@ -128,6 +153,7 @@ impl Provisioner<'_> {
                 outcome(written, found.is_some(), what)?
             }
         });
+        report.new_keys.extend(new_key.map(|key| (entry.id.clone(), key)));
         Ok(())
     }
 }

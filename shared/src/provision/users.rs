@@ -37,7 +37,7 @@ impl Provisioner<'_> {
     ) -> Result<Change, Failure> {
         let hash = new_hash(entry).await?;
         let identity = wanted(entry, crypto::new_id(), hash, 0);
-        let mut writes = vec![self.store.creating_user(enterprise, &user_of(&identity))?];
+        let mut writes = vec![self.store.creating_user(enterprise, &User::of(&identity))?];
         for name in identity.names() {
             writes.push(self.store.claiming_name(enterprise, &name, &identity)?);
         }
@@ -54,14 +54,22 @@ impl Provisioner<'_> {
         found: &Identity,
         what: String,
     ) -> Result<Change, Failure> {
-        let keeps_password = keeps_password(entry, found).await?;
+        // Somebody who signed up under this name is not the one whom the operator means: nothing of
+        // theirs is kept, neither password nor address nor sessions.
+        let is_stranger = found.self_registered;
+        if is_stranger && entry.password.is_none() && entry.password_hash.is_none() {
+            let problem = "signed up by themselves; give a password to take the account over";
+            return Err(Failure::Internal(format!("{what} {problem}")));
+        }
+        let keeps_password = !is_stranger && keeps_password(entry, found).await?;
         let hash = if keeps_password { found.password_hash.clone() } else { new_hash(entry).await? };
-        // A new password, a surface less, and being disabled end all sessions.
-        let loses_surface = found.surfaces.iter().any(|surface| !entry.surfaces.contains(surface));
-        let ends_sessions = !keeps_password || loses_surface || (entry.disabled && !found.disabled);
+        // A new password, a role or a surface less, and being disabled end all sessions.
+        let loses = |old: &[String], new: &[String]| old.iter().any(|name| !new.contains(name));
+        let loses_right = loses(&found.surfaces, &entry.surfaces) || loses(&found.roles, &entry.roles);
+        let ends_sessions = !keeps_password || loses_right || (entry.disabled && !found.disabled);
         let epoch = found.epoch + i64::from(ends_sessions);
         let mut identity = wanted(entry, found.user.clone(), hash, epoch);
-        if entry.email.is_none() {
+        if entry.email.is_none() && !is_stranger {
             identity.email.clone_from(&found.email);
         }
         if identity == *found {
@@ -69,7 +77,7 @@ impl Provisioner<'_> {
         }
         // The user's epoch is the condition that nothing changed since the read: every change of
         // a password raises it.
-        let mut writes = vec![self.store.replacing_user(enterprise, &user_of(&identity), found.epoch)?];
+        let mut writes = vec![self.store.replacing_user(enterprise, &User::of(&identity), found.epoch)?];
         let (old, new) = (found.names(), identity.names());
         for name in &new {
             writes.push(if old.contains(name) {
@@ -125,16 +133,6 @@ fn wanted(entry: &UserEntry, user: String, password_hash: Option<String>, epoch:
         roles: entry.roles.clone(),
         surfaces: entry.surfaces.clone(),
         disabled: entry.disabled,
-    }
-}
-
-fn user_of(identity: &Identity) -> User {
-    User {
-        id: identity.user.clone(),
-        username: identity.username.clone(),
-        email: identity.email.clone(),
-        epoch: identity.epoch,
-        roles: identity.roles.clone(),
-        disabled: identity.disabled,
+        self_registered: false,
     }
 }

@@ -4,11 +4,10 @@
 //! twice changes nothing, so an update that is sent again after a lost answer counts once, and the
 //! limit is one condition on the set's size.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 
-use super::{ATTEMPTS, Attributes, Error, Operation, Store, describe, is_passing, number, pause, write};
+use super::{Attributes, Error, Operation, Store, number, write};
 use crate::failure::Failure;
 use crate::limits::Counter;
 
@@ -43,28 +42,17 @@ impl Store {
     /// # Errors
     /// When `DynamoDB` does not answer.
     pub async fn take(&self, counter: &Counter, operation: &Operation) -> Result<bool, Error> {
-        for attempt in 0..ATTEMPTS {
-            let answer = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(counter.key.attributes()))
-                .update_expression("ADD operations :one SET expires_at = :expires_at")
-                .condition_expression(ROOM)
-                .expression_attribute_values(":one", one(operation))
-                .expression_attribute_values(":operation", AttributeValue::B(Blob::new(operation.0)))
-                .expression_attribute_values(":max", number(counter.max.into()))
-                .expression_attribute_values(":expires_at", number(counter.ends_at + KEPT))
-                .send()
-                .await;
-            match answer {
-                Ok(_) => return Ok(true),
-                Err(error) if error.code() == Some("ConditionalCheckFailedException") => return Ok(false),
-                Err(error) if error.code().is_some_and(is_passing) => pause(attempt).await,
-                Err(error) => return Err(Error(describe("UpdateItem", &error))),
-            }
-        }
-        Err(Error("UpdateItem kept meeting transactions".into()))
+        let request = self
+            .client
+            .update_item()
+            .set_key(Some(counter.key.attributes()))
+            .update_expression("ADD operations :one SET expires_at = :expires_at")
+            .condition_expression(ROOM)
+            .expression_attribute_values(":one", one(operation))
+            .expression_attribute_values(":operation", AttributeValue::B(Blob::new(operation.0)))
+            .expression_attribute_values(":max", number(counter.max.into()))
+            .expression_attribute_values(":expires_at", number(counter.ends_at + KEPT));
+        Ok(self.update(request).await?.is_ok())
     }
 
     /// [`Store::take`] as a write of a transaction.
@@ -82,6 +70,44 @@ impl Store {
                 .expression_attribute_values(":max", number(counter.max.into()))
                 .expression_attribute_values(":expires_at", number(counter.ends_at + KEPT))
         )
+    }
+
+    /// Counts `operation` in two counters with one call; whether each had room. Where one of them is
+    /// busy in other transactions, with two calls instead: a crowd must not get around the count.
+    /// When either has no room, the other one may or may not have counted.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn take_both(
+        &self,
+        counters: [&Counter; 2],
+        operation: &Operation,
+    ) -> Result<[bool; 2], Error> {
+        let writes = counters.map(|counter| self.taking(counter, operation));
+        match self.transact_within(1, writes.into()).await? {
+            Some(Ok(())) => Ok([true, true]),
+            Some(Err(cancelled)) => Ok([!cancelled.failed[0], !cancelled.failed[1]]),
+            None => {
+                let [first, second] = counters;
+                let room = tokio::try_join!(self.take(first, operation), self.take(second, operation))?;
+                Ok([room.0, room.1])
+            }
+        }
+    }
+
+    /// Takes `operation` out of the count again.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn give_back(&self, counter: &Counter, operation: &Operation) -> Result<(), Error> {
+        let request = self
+            .client
+            .update_item()
+            .set_key(Some(counter.key.attributes()))
+            .update_expression("DELETE operations :one")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":one", one(operation));
+        self.update(request).await.map(|_| ())
     }
 
     /// Takes `operation` out of the count again, as a write of a transaction.

@@ -1,4 +1,4 @@
-//! Enterprises: the tenants. Settings that nobody set have CONTRACT.md's defaults.
+//! Enterprises: the tenants. Settings that nobody set have the defaults below.
 
 use serde::{Deserialize, Serialize};
 

@@ -31,6 +31,10 @@ pub struct Identity {
     /// Whether the person may not sign in.
     #[serde(default)]
     pub disabled: bool,
+    /// Whether the person signed up by themselves: an operator who means somebody of this name
+    /// must not hand them that somebody's roles.
+    #[serde(default)]
+    pub self_registered: bool,
 }
 
 impl Identity {

@@ -1,10 +1,9 @@
 //! The public half of the signing keys, for functions that only verify.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Key, Store, describe, item, parse, text};
+use super::{Error, Key, Store, parse};
 
 #[derive(Serialize, Deserialize)]
 struct Item {
@@ -29,30 +28,17 @@ impl Store {
             .map_err(|_| Error("the published keys are damaged".into()))
     }
 
-    /// Publishes `new` in the place of `old`. `false` when something else than `old` is published.
+    /// Publishes `new` in the place of what is there.
     ///
     /// # Errors
-    /// When `DynamoDB` does not answer.
-    pub async fn publish_keys(&self, old: Option<&JwkSet>, new: &JwkSet) -> Result<bool, Error> {
-        let json = |set: &JwkSet| {
-            serde_json::to_string(set).map_err(|_| Error("a key set does not serialise".into()))
-        };
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item(&key(), &Item { jwks: json(new)? })?));
-        // `jwks = :new` lets a put that is sent again after a lost answer find itself.
-        let put = match old {
-            None => put.condition_expression("attribute_not_exists(pk) OR jwks = :new"),
-            Some(old) => put
-                .condition_expression("jwks = :old OR jwks = :new")
-                .expression_attribute_values(":old", text(json(old)?)),
-        };
-        match put.expression_attribute_values(":new", text(json(new)?)).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(Error(describe("PutItem", &error))),
+    /// When `DynamoDB` does not answer, or what is there changed meanwhile.
+    pub async fn publish_keys(&self, new: &JwkSet) -> Result<(), Error> {
+        let jwks = serde_json::to_string(new).map_err(|_| Error("a key set does not serialise".into()))?;
+        let [found] = self.read([&key()]).await?;
+        if self.swap(&key(), found.as_ref(), &Item { jwks }).await? {
+            Ok(())
+        } else {
+            Err(Error("the published keys changed meanwhile; run it again".into()))
         }
     }
 }

@@ -21,10 +21,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::aws::describe;
 use crate::config::Environment;
 use crate::crypto;
 
@@ -43,20 +46,6 @@ impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
     }
-}
-
-/// An AWS error for the log: operation, kind, code. Not its `Debug` text nor its message, which
-/// can hold items, addresses or parameters.
-pub fn describe<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) -> String {
-    let kind = match error {
-        SdkError::ConstructionFailure(_) => "not sent",
-        SdkError::TimeoutError(_) => "timed out",
-        SdkError::DispatchFailure(_) => "not reached",
-        SdkError::ResponseError(_) => "unreadable answer",
-        SdkError::ServiceError(_) => "refused",
-        _ => "failed",
-    };
-    format!("{operation} {kind}: {}", error.code().unwrap_or("no code"))
 }
 
 /// An item's primary key.
@@ -168,6 +157,29 @@ impl Store {
         Err(Error("BatchGetItem left keys unprocessed".into()))
     }
 
+    /// Sends an update until it does not meet a transaction. The inner error is a condition that
+    /// failed, with the item where the request asks for it.
+    async fn update(
+        &self,
+        request: UpdateItemFluentBuilder,
+    ) -> Result<Result<(), Option<Attributes>>, Error> {
+        for attempt in 0..ATTEMPTS {
+            let Err(error) = request.clone().table_name(&self.table).send().await else { return Ok(Ok(())) };
+            if error.code().is_some_and(is_passing) {
+                pause(attempt).await;
+                continue;
+            }
+            return match error {
+                SdkError::ServiceError(service) => match service.into_err() {
+                    UpdateItemError::ConditionalCheckFailedException(failed) => Ok(Err(failed.item)),
+                    other => Err(Error(format!("UpdateItem refused: {}", other.code().unwrap_or("no code")))),
+                },
+                other => Err(Error(describe("UpdateItem", &other))),
+            };
+        }
+        Err(Error("UpdateItem kept meeting transactions".into()))
+    }
+
     /// Puts `new` where `old` is, attribute for attribute as it was read, or where nothing is.
     /// `false` when something else is there. Sent again after a lost answer, it finds `new` and is
     /// content.
@@ -198,16 +210,26 @@ impl Store {
     /// # Errors
     /// When `DynamoDB` does not answer; a failed condition is the inner [`Cancelled`].
     pub async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Result<(), Cancelled>, Error> {
+        let outcome = self.transact_within(ATTEMPTS, writes).await?;
+        outcome.ok_or_else(|| Error("TransactWriteItems kept meeting other transactions".into()))
+    }
+
+    /// As [`Store::transact`], with so many attempts; `None` when each met another transaction.
+    async fn transact_within(
+        &self,
+        attempts: u32,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<Option<Result<(), Cancelled>>, Error> {
         // Sent again after a lost answer, by the SDK or below, the token finds the first outcome.
         let token = crypto::new_id();
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..attempts {
             let request = self.client.transact_write_items().client_request_token(&token);
             let answer = request.set_transact_items(Some(writes.clone())).send().await;
-            let Err(error) = answer else { return Ok(Ok(())) };
+            let Err(error) = answer else { return Ok(Some(Ok(()))) };
             match reasons(&error) {
                 Some(reasons) if reasons.iter().any(|code| code == "ConditionalCheckFailed") => {
                     let failed = reasons.iter().map(|code| code == "ConditionalCheckFailed").collect();
-                    return Ok(Err(Cancelled { failed }));
+                    return Ok(Some(Err(Cancelled { failed })));
                 }
                 Some(reasons) if reasons.iter().all(|code| code == "None" || is_passing(code)) => {}
                 Some(reasons) => {
@@ -218,7 +240,7 @@ impl Store {
             }
             pause(attempt).await;
         }
-        Err(Error("TransactWriteItems kept meeting other transactions".into()))
+        Ok(None)
     }
 }
 

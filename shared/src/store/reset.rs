@@ -1,6 +1,6 @@
 //! Password resets: single use, found by the hash of their code.
 //!
-//! The key has no enterprise in it, unlike all others: the page that the e-mail opens knows the
+//! The key has no enterprise in it: the page that the e-mail opens knows the
 //! code and nothing else. The enterprise is in the item, and a caller that has an API key holds it
 //! against that key's.
 
@@ -40,14 +40,16 @@ pub struct Person {
     pub username: Private,
     /// The e-mail address that the code went to.
     pub email: Private,
+    /// The person's epoch when they asked: a code does not outlive a change of the password.
+    pub epoch: i64,
 }
 
 impl Person {
     /// The person behind an identity, if they have an e-mail address.
     #[must_use]
     pub fn of(identity: Identity) -> Option<Self> {
-        let Identity { user, username, email, .. } = identity;
-        email.map(|email| Self { user, username, email })
+        let Identity { user, username, email, epoch, .. } = identity;
+        email.map(|email| Self { user, username, email, epoch })
     }
 }
 

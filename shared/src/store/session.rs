@@ -1,13 +1,13 @@
 //! Sessions: one login's life, which its access and refresh tokens name.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use super::api_key::ApiKey;
 use super::user::User;
-use super::{ATTEMPTS, Error, Key, Store, describe, is_passing, item, number, parse, pause, text, write};
+use super::{Attributes, Error, Key, Store, item, number, parse, text, write};
+use crate::failure::Failure;
 
 /// Seconds for which a spent refresh token still gives its successor.
 pub const ROTATION_GRACE: i64 = 10;
@@ -103,25 +103,14 @@ impl Store {
     /// # Errors
     /// When `DynamoDB` does not answer.
     pub async fn end_session(&self, key: &Key, now: i64) -> Result<(), Error> {
-        for attempt in 0..ATTEMPTS {
-            let answer = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(key.attributes()))
-                .update_expression("SET ended_at = :now")
-                .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended_at)")
-                .expression_attribute_values(":now", number(now))
-                .send()
-                .await;
-            match answer {
-                Ok(_) => return Ok(()),
-                Err(error) if error.code() == Some("ConditionalCheckFailedException") => return Ok(()),
-                Err(error) if error.code().is_some_and(is_passing) => pause(attempt).await,
-                Err(error) => return Err(Error(describe("UpdateItem", &error))),
-            }
-        }
-        Err(Error("UpdateItem kept meeting transactions".into()))
+        let request = self
+            .client
+            .update_item()
+            .set_key(Some(key.attributes()))
+            .update_expression("SET ended_at = :now")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended_at)")
+            .expression_attribute_values(":now", number(now));
+        self.update(request).await.map(|_| ())
     }
 
     /// Spends the refresh token `old_jti` for `new_jti`. Of many at once exactly one is
@@ -137,38 +126,26 @@ impl Store {
         sealed: Vec<u8>,
         now: i64,
     ) -> Result<Spent, Error> {
-        for attempt in 0..ATTEMPTS {
-            let answer = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(key.attributes()))
-                .update_expression("SET refresh_jti = :new, previous_jti = :old, rotated_at = :now, sealed_successor = :sealed")
-                .condition_expression("refresh_jti = :old AND attribute_not_exists(ended_at)")
-                .expression_attribute_values(":old", text(old_jti))
-                .expression_attribute_values(":new", text(new_jti))
-                .expression_attribute_values(":sealed", AttributeValue::B(Blob::new(sealed.clone())))
-                .expression_attribute_values(":now", number(now))
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .send()
-                .await;
-            let Err(error) = answer else { return Ok(Spent::Now) };
-            if error.code().is_some_and(is_passing) {
-                pause(attempt).await;
-                continue;
+        let request = self
+            .client
+            .update_item()
+            .set_key(Some(key.attributes()))
+            .update_expression(
+                "SET refresh_jti = :new, previous_jti = :old, rotated_at = :now, sealed_successor = :sealed",
+            )
+            .condition_expression("refresh_jti = :old AND attribute_not_exists(ended_at)")
+            .expression_attribute_values(":old", text(old_jti))
+            .expression_attribute_values(":new", text(new_jti))
+            .expression_attribute_values(":sealed", AttributeValue::B(Blob::new(sealed)))
+            .expression_attribute_values(":now", number(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match self.update(request).await? {
+            Ok(()) => Ok(Spent::Now),
+            Err(found) => {
+                Ok(parse::<Session>(found)?
+                    .map_or(Spent::Gone, |session| session.already_spent(old_jti, now)))
             }
-            if error.code() != Some("ConditionalCheckFailedException") {
-                return Err(Error(describe("UpdateItem", &error)));
-            }
-            let item = match error.into_service_error() {
-                aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(failed) => failed.item,
-                _ => None,
-            };
-            return Ok(
-                parse::<Session>(item)?.map_or(Spent::Gone, |session| session.already_spent(old_jti, now))
-            );
         }
-        Err(Error("UpdateItem kept meeting transactions".into()))
     }
 }
 
@@ -181,6 +158,44 @@ impl Session {
             _ if self.ended_at.is_some() => Spent::Gone,
             Some(sealed) if in_grace && self.previous_jti.as_deref() == Some(jti) => Spent::Before(sealed),
             _ => Spent::Reused,
+        }
+    }
+}
+
+/// A session with its user and API key, read together.
+#[derive(Debug)]
+pub struct Live {
+    /// The session.
+    pub session: Session,
+    /// Whose it is.
+    pub user: User,
+    /// The key that opened it.
+    pub api_key: ApiKey,
+}
+
+impl Live {
+    /// The keys of the three items that a token names.
+    #[must_use]
+    pub fn keys(enterprise: &str, user: &str, session: &str, api_key: &str) -> [Key; 3] {
+        [
+            Session::key(enterprise, user, session),
+            User::key(enterprise, user),
+            ApiKey::key(enterprise, api_key),
+        ]
+    }
+
+    /// Reads the three items in the order of [`Live::keys`], of a session that lives at `now`.
+    ///
+    /// # Errors
+    /// [`Failure::Token`] when one is missing or the session is over.
+    pub fn parse([session, user, api_key]: [Option<Attributes>; 3], now: i64) -> Result<Self, Failure> {
+        let session = parse::<Session>(session)?.ok_or(Failure::Token)?;
+        let user = parse::<User>(user)?.ok_or(Failure::Token)?;
+        let api_key = parse::<ApiKey>(api_key)?.ok_or(Failure::Token)?;
+        if session.is_live(&user, &api_key, now) {
+            Ok(Self { session, user, api_key })
+        } else {
+            Err(Failure::Token)
         }
     }
 }

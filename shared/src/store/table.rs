@@ -5,7 +5,8 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
-use super::{Error, Store, describe};
+use super::{Error, Store};
+use crate::aws::describe;
 
 impl Store {
     /// Creates the table as `template.yaml` describes it: `pk`, `sk`, on demand, TTL on

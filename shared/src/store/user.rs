@@ -4,6 +4,7 @@
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
+use super::identity::Identity;
 use super::{Error, Key, Store, item, number, write};
 use crate::private::Private;
 
@@ -27,6 +28,19 @@ pub struct User {
 }
 
 impl User {
+    /// The user behind an identity.
+    #[must_use]
+    pub fn of(identity: &Identity) -> Self {
+        Self {
+            id: identity.user.clone(),
+            username: identity.username.clone(),
+            email: identity.email.clone(),
+            epoch: identity.epoch,
+            roles: identity.roles.clone(),
+            disabled: identity.disabled,
+        }
+    }
+
     /// The item's key.
     #[must_use]
     pub fn key(enterprise: &str, id: &str) -> Key {
@@ -69,16 +83,17 @@ impl Store {
         ))
     }
 
-    /// Ends all sessions of a user, as a write of a transaction.
+    /// Ends all sessions of a user who is still at `epoch`, as a write of a transaction.
     #[must_use]
-    pub fn ending_sessions_of(&self, enterprise: &str, user: &str) -> TransactWriteItem {
+    pub fn ending_sessions_of(&self, enterprise: &str, user: &str, epoch: i64) -> TransactWriteItem {
         write!(
             update,
             Update::builder()
                 .table_name(&self.table)
                 .set_key(Some(User::key(enterprise, user).attributes()))
                 .update_expression("ADD epoch :one")
-                .condition_expression("attribute_exists(pk)")
+                .condition_expression("epoch = :epoch")
+                .expression_attribute_values(":epoch", number(epoch))
                 .expression_attribute_values(":one", number(1))
         )
     }

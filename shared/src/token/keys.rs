@@ -181,11 +181,20 @@ pub async fn public(store: &Store) -> Result<Arc<Cached<KeySet>>, Failure> {
 pub async fn ensure(store: &Store, client: &Client, secret: &str) -> Result<bool, Failure> {
     let (text, created) = secrets::ensure(client, secret, KeySecret::generate()?.to_text()).await?;
     let wanted = KeySecret::parse(&text)?.public()?;
-    let published = store.published_keys().await?;
-    if published.as_ref() != Some(&wanted) && !store.publish_keys(published.as_ref(), &wanted).await? {
-        return Err(malformed("the published keys changed meanwhile; run it again"));
+    match store.published_keys().await? {
+        Some(published) if published == wanted => {}
+        Some(published) if !have_a_key_in_common(&published, &wanted) => {
+            return Err(malformed(
+                "those in the secret are not those of this table; is it the right secret?",
+            ));
+        }
+        _ => store.publish_keys(&wanted).await?,
     }
     Ok(created)
+}
+
+fn have_a_key_in_common(left: &JwkSet, right: &JwkSet) -> bool {
+    left.keys.iter().any(|key| right.keys.contains(key))
 }
 
 #[cfg(test)]

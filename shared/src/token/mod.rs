@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Seconds that an access token lives.
 pub const ACCESS_LIFETIME: i64 = 15 * 60;
 
+/// The longest token that is read, in characters; ours have about 600.
+pub const MAX_CHARS: usize = 4096;
+
 /// The `typ` of an access token (RFC 9068 §2.1).
 pub const ACCESS_TYPE: &str = "at+jwt";
 /// The `typ` of a refresh token.

@@ -77,6 +77,26 @@ async fn five_an_hour_for_one_address_whoever_asks_and_whether_or_not_it_is_know
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_works_whose_delivery_was_not_confirmed() {
+    let app = App::start().await;
+    app.fail("ses", "SendEmail", "lost_response", 3).await;
+    forgot(&app.watch(), "ana@acme.example").await.expect(200, "W0000");
+    let body =
+        json!({ "reset_code": app.reset_code("Ana@acme.example"), "new_password": "seven reels of film" });
+    app.watch().post("/v2/watch/auth/reset-password", body).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_waits_for_its_time_whether_or_not_the_address_is_known() {
+    let app = App::start().await;
+    for email in ["ana@acme.example", "nobody@acme.example"] {
+        let answer = forgot(&app.watch(), email).await.expect(200, "W0000");
+        let line = &app.log_of(answer.header("x-request-id"))[0];
+        assert!(line["milliseconds"].as_u64().is_some_and(|milliseconds| milliseconds >= 2000), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_e_mail_service_that_hangs_changes_no_answer() {
     let app = App::start().await;
     app.fail("ses", "SendEmail", "timeout", 3).await;
@@ -93,7 +113,7 @@ async fn an_enterprise_without_passwords_is_2101() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_e_mail_that_cannot_be_sent_tells_nobody_and_gives_its_budget_back() {
+async fn an_e_mail_that_ses_refuses_tells_nobody_and_gives_its_budget_back() {
     let app = App::start().await;
     for _ in 0..6 {
         app.fail("ses", "SendEmail", "server_error", 3).await;

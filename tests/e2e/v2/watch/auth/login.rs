@@ -211,6 +211,30 @@ async fn one_address_that_guesses_many_names_is_stopped_and_cannot_hide_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_stopped_uses_up_nobodys_tries() {
+    let app = App::start().await;
+    let watch = app.watch();
+    at_once(100, |index| {
+        let watch = watch.clone();
+        async move { watch.login(&format!("person-{index}"), "wrong password").await }
+    })
+    .await;
+    for _ in 0..12 {
+        app.watch().login("ana", ANA).await.expect(429, "W5001");
+    }
+    app.watch().from("127.0.0.2").sign_in("ana", ANA).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_is_locked_uses_up_no_addresss_tries() {
+    let app = App::start().await;
+    for _ in 0..120 {
+        app.watch().login("nobody", "wrong password").await;
+    }
+    app.watch().sign_in("ana", ANA).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_address_that_guesses_many_pins_is_stopped_at_once_too() {
     let app = App::start().await;
     let watch = app.watch();

@@ -47,6 +47,29 @@ async fn a_code_works_for_an_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_password_ends_all_other_codes() {
+    let app = App::start().await;
+    let (first, second) = (code(&app).await, code(&app).await);
+    reset(&app.watch(), &second, NEW).await.expect(200, "W0000");
+    reset(&app.watch(), &first, "another password by an attacker").await.expect(401, "W2002");
+    let third = code(&app).await;
+    app.apply(|document| document["enterprises"][0]["users"][0]["password"] = json!("by the operator")).await;
+    reset(&app.watch(), &third, NEW).await.expect(401, "W2002");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_lifts_the_lock() {
+    let app = App::start().await;
+    for _ in 0..10 {
+        app.watch().login("ana", "wrong password").await.expect(401, "W2002");
+    }
+    app.watch().login("ana", ANA).await.expect(429, "W5001");
+    let code = code(&app).await;
+    reset(&app.watch(), &code, NEW).await.expect(200, "W0000");
+    app.watch().sign_in("ana", NEW).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unknown_codes_and_those_of_another_enterprise_are_2002() {
     let app = App::changed(|document| document["enterprises"][1]["settings"] = json!({})).await;
     let code = code(&app).await;

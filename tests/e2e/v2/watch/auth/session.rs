@@ -55,9 +55,9 @@ async fn no_header_is_2000_and_anything_else_than_an_access_token_is_2003() {
 async fn an_access_token_works_for_fifteen_minutes() {
     let app = App::start().await;
     let ana = app.authorized(&app.ana().await.token);
-    app.advance(15 * 60 - 2);
+    app.advance(15 * 60 - 60);
     ana.get(SESSION).await.expect(200, "W0000");
-    app.advance(2);
+    app.advance(60);
     ana.get(SESSION).await.expect(401, "W2003");
 }
 

@@ -112,3 +112,41 @@ async fn a_lost_answer_of_the_write_is_still_one_success() {
     sign_up(&app.watch(), "nadia", "nadia@acme.example").await.expect(200, "W0000");
     app.watch().sign_in("nadia", PASSWORD).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signed_up_first_gets_nothing_that_an_operator_means_for_another() {
+    let app = App::start().await;
+    sign_up(&app.watch(), "boss", "attacker@acme.example").await.expect(200, "W0000");
+    let attacker = app.watch().sign_in("boss", PASSWORD).await;
+    app.apply(|document| {
+        let boss = json!({ "username": "boss", "password": "the real boss's password", "roles": ["owner"] });
+        document["enterprises"][0]["users"].as_array_mut().unwrap().push(boss);
+    })
+    .await;
+    app.watch().login("boss", PASSWORD).await.expect(401, "W2002");
+    app.watch().refresh(&attacker.refresh_token).await.expect(401, "W2003");
+    let forgot = json!({ "email": "attacker@acme.example" });
+    app.watch().post("/v2/watch/auth/forgot-password", forgot).await.expect(200, "W0000");
+    assert!(app.last_email("attacker@acme.example").is_none());
+    app.watch().sign_in("boss", "the real boss's password").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_sign_ups_use_up_nothing() {
+    let app = App::start().await;
+    let forged = app.authorized(&format!("Bearer usk_acme_acme-watch_{}", "x".repeat(40)));
+    let weak = json!({ "username": "nadia", "email": "nadia@acme.example", "password": "password123" });
+    for _ in 0..51 {
+        sign_up(&forged, "nadia", "nadia@acme.example").await.expect(401, "W2001");
+        app.watch().post(USERS, weak.clone()).await.expect_invalid("password");
+    }
+    sign_up(&app.watch(), "nadia", "nadia@acme.example").await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_look_like_another_are_refused() {
+    let app = App::start().await;
+    for name in ["an\u{ad}a", "ana\u{3164}", "a\u{2066}na\u{2069}", "ana\u{fe0f}", "an\u{e0061}a"] {
+        sign_up(&app.watch(), name, "other@acme.example").await.expect_invalid("username");
+    }
+}
