@@ -128,6 +128,11 @@ impl Stack {
         Ok(Self { url, aws_url, report, world, tasks })
     }
 
+    /// Stops the servers, so that their ports are free when this returns.
+    pub async fn stop(&mut self) {
+        self.tasks.shutdown().await;
+    }
+
     /// Runs until the stack's servers end, which they do not by themselves.
     pub async fn run(mut self) {
         while self.tasks.join_next().await.is_some() {}

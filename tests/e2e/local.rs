@@ -91,3 +91,18 @@ async fn the_start_page_shows_endpoints_a_curl_and_the_outbox() {
     }
     assert!(page.text.contains("curl -s ") && page.text.contains("id=\"outbox\""));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_data_folder_sessions_outlive_a_restart() {
+    let folder = std::env::temp_dir().join(format!("usher-data-{}", ulid::Ulid::generate()));
+    let mut first = App::placed(tests::DOCUMENT, 0, Some(folder.clone()), None).await;
+    let port = first.stack.url.rsplit(':').next().unwrap().parse().unwrap();
+    let tokens = first.ana().await;
+    first.stack.stop().await;
+    let second = App::placed(tests::DOCUMENT, port, Some(folder.clone()), None).await;
+    assert!(second.stack.report.changes.iter().all(|change| change.to_string().starts_with("unchanged")));
+    second.watch().refresh(&tokens.refresh_token).await.expect(200, "W0000");
+    second.watch().login_by_pin("K7QX-93WD").await.expect(200, "W0000");
+    drop(second);
+    std::fs::remove_dir_all(folder).unwrap();
+}

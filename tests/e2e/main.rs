@@ -8,6 +8,7 @@ mod faults;
 mod house;
 mod local;
 mod reset;
+mod runtime_api;
 mod tokens;
 mod v2;
 mod well_known;

@@ -16,6 +16,7 @@
 use std::env;
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use local::{Options, Stack};
@@ -70,14 +71,19 @@ impl App {
 
     /// A stack with another document.
     pub async fn with(document: &str) -> Self {
+        Self::placed(document, 0, None, env::var_os("USHER_BINARIES").map(Into::into)).await
+    }
+
+    /// A stack on a port, with a folder to keep its data in, and a folder with binaries.
+    pub async fn placed(document: &str, port: u16, data: Option<PathBuf>, binaries: Option<PathBuf>) -> Self {
         static LOG_TO_MEMORY: Once = Once::new();
         LOG_TO_MEMORY.call_once(|| shared::log::init(|| LogWriter));
         let app = Self {
             stack: Stack::start(Options {
-                port: 0,
-                data: None,
+                port,
+                data,
                 document: Document::parse(document).expect("the document is valid"),
-                binaries: env::var_os("USHER_BINARIES").map(Into::into),
+                binaries,
                 log: Arc::new(|line| log().extend([line, "\n"])),
             })
             .await
