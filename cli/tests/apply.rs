@@ -17,7 +17,8 @@ use tokio::process::Command;
 
 async fn stack() -> Stack {
     let document = Document::parse(r#"{"enterprises":[]}"#).unwrap();
-    let options = Options { port: 0, data: None, document, binaries: None, log: Arc::new(|_| {}) };
+    let options =
+        Options { port: 0, data: None, document, is_demo: false, binaries: None, log: Arc::new(|_| {}) };
     Stack::start(options).await.unwrap()
 }
 

@@ -51,6 +51,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// The provisioning document.
     pub document: Document,
+    /// Whether that is [`DEMO`], whose person the start page can show how to sign in.
+    pub is_demo: bool,
     /// A folder with a binary for each function; in this process when absent.
     pub binaries: Option<PathBuf>,
     /// See [`Log`].
@@ -118,7 +120,7 @@ impl Stack {
         }
         // What the functions did to start is no call's usage.
         *world.usage() = world::Usage::default();
-        let curl = first_curl(&url);
+        let curl = options.is_demo.then(|| first_curl(&url));
         let gateway = Arc::new(Gateway { world: Arc::clone(&world), runners, log: options.log });
         let router = router(Arc::clone(&world), gateway, url.clone(), curl);
         tasks.spawn(async move {
@@ -143,10 +145,10 @@ async fn bind(port: u16) -> Result<TcpListener, String> {
     TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| format!("port {port}: {error}"))
 }
 
-fn router(world: Arc<World>, gateway: Arc<Gateway>, url: String, curl: String) -> Router {
+fn router(world: Arc<World>, gateway: Arc<Gateway>, url: String, curl: Option<String>) -> Router {
     let start = {
         let world = Arc::clone(&world);
-        move || async move { Html(page::start(&url, &curl, &world.outbox().clone())) }
+        move || async move { Html(page::start(&url, curl.as_deref(), &world.outbox().clone())) }
     };
     let control = Router::new()
         .route("/_local/health", get(control::health))

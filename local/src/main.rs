@@ -57,6 +57,7 @@ async fn start(arguments: Arguments) -> Result<Stack, String> {
         port: arguments.port,
         data: arguments.data,
         document,
+        is_demo,
         binaries: arguments.binaries,
         log: Arc::new(|line| eprintln!("{line}")),
     };

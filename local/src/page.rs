@@ -18,18 +18,20 @@ fn frame(title: &str, main: &str) -> String {
 }
 
 /// The start page: how to call what is there, and what was sent.
-pub(crate) fn start(public_url: &str, curl: &str, outbox: &Outbox) -> String {
+pub(crate) fn start(public_url: &str, curl: Option<&str>, outbox: &Outbox) -> String {
     let mut rows = String::new();
     for route in functions::ROUTES {
         let (method, path, name) = (route.method, escape_html(route.path), route.name);
         let _ = writeln!(rows, "<tr><td>{method}</td><td><code>{path}</code></td><td>{name}</td></tr>");
     }
-    let (curl, sent) = (escape_html(curl), messages(outbox));
+    let sign_in = curl.map(|curl| {
+        format!("<h2>Sign in</h2>\n<pre tabindex=\"0\"><code>{}</code></pre>\n", escape_html(curl))
+    });
+    let (sign_in, sent) = (sign_in.unwrap_or_default(), messages(outbox));
     let main = format!(
         "<h1>Usher</h1>\n<p class=\"lead\">Sign-in for screening rooms, running on <code>{public_url}</code>. \
          Nothing leaves this machine.</p>\n\
-         <h2>Sign in</h2>\n<pre tabindex=\"0\"><code>{curl}</code></pre>\n\
-         <h2>Outbox</h2>\n<p>What would have gone out by e-mail and SMS, newest first. It updates by itself.</p>\n\
+         {sign_in}<h2>Outbox</h2>\n<p>What would have gone out by e-mail and SMS, newest first. It updates by itself.</p>\n\
          <div id=\"outbox\" aria-live=\"polite\">{sent}</div>\n\
          <h2>Endpoints</h2>\n<div class=\"wide\"><table><thead><tr><th>Method</th><th>Path</th><th>Function</th></tr></thead>\
          <tbody>\n{rows}</tbody></table></div>\n<script>{SCRIPT}</script>"

@@ -83,7 +83,7 @@ async fn usage_counts_invocations_calls_and_units_since_it_was_emptied() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_start_page_shows_endpoints_a_curl_and_the_outbox() {
-    let app = App::start().await;
+    let app = App::with(::local::DEMO).await;
     let page = app.anonymous().get("/").await;
     assert_eq!(page.status, 200);
     for route in functions::ROUTES {

@@ -13,14 +13,16 @@
     reason = "a harness: what panics fails its test"
 )]
 
+mod client;
+
 use std::env;
 use std::io;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
+use client::remember;
+pub use client::{Answer, Client, SignedIn};
 use local::{Options, Stack};
-use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use shared::config::Environment;
 use shared::provision::document::Document;
@@ -83,6 +85,7 @@ impl App {
                 port,
                 data,
                 document: Document::parse(document).expect("the document is valid"),
+                is_demo: document == local::DEMO,
                 binaries,
                 log: Arc::new(|line| log().extend([line, "\n"])),
             })
@@ -240,191 +243,6 @@ impl Drop for App {
 fn code_in(text: &str) -> Option<String> {
     let link = text.split_whitespace().find(|word| word.contains("/reset/"))?;
     link.rsplit('/').next().map(ToOwned::to_owned)
-}
-
-/// Notes every value of a field that must not be logged.
-fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
-    const PRIVATE: [&str; 9] = [
-        "password",
-        "new_password",
-        "pin",
-        "token",
-        "refresh_token",
-        "reset_code",
-        "email",
-        "key",
-        "password_hash",
-    ];
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match value.as_str() {
-                    Some(text) if PRIVATE.contains(&name.as_str()) && text.len() > 5 => {
-                        secrets.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
-                    }
-                    _ => remember(secrets, value),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| remember(secrets, item)),
-        _ => {}
-    }
-}
-
-/// Something that calls the API.
-#[derive(Clone)]
-pub struct Client {
-    http: reqwest::Client,
-    url: String,
-    authorization: Option<String>,
-    secrets: Arc<Mutex<Vec<String>>>,
-}
-
-/// A user's two tokens.
-#[derive(Clone, Debug)]
-pub struct SignedIn {
-    /// The access token.
-    pub token: String,
-    /// The refresh token.
-    pub refresh_token: String,
-}
-
-impl Client {
-    /// The same client, calling from another loopback address.
-    pub fn from(mut self, address: &str) -> Self {
-        let address: IpAddr = address.parse().expect("an address");
-        let builder = reqwest::Client::builder().local_address(address);
-        self.http = builder.build().expect("a client");
-        self
-    }
-
-    fn request(&self, method: &str, path: &str) -> RequestBuilder {
-        let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let request = self.http.request(method, format!("{}{path}", self.url));
-        match &self.authorization {
-            Some(header) => request.header("authorization", header),
-            None => request,
-        }
-    }
-
-    /// Sends any bytes as a JSON body.
-    pub async fn send(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> Answer {
-        let request = self.request(method, path).header("content-type", "application/json");
-        self.read(request.body(body)).await
-    }
-
-    /// Sends JSON.
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
-        remember(&self.secrets, &body);
-        self.send("POST", path, body.to_string()).await
-    }
-
-    /// Sends an HTML form.
-    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        remember(&self.secrets, &fields.iter().copied().collect());
-        self.read(self.request("POST", path).form(fields)).await
-    }
-
-    /// Gets.
-    pub async fn get(&self, path: &str) -> Answer {
-        self.read(self.request("GET", path)).await
-    }
-
-    /// Gets, as a browser does.
-    pub async fn get_html(&self, path: &str) -> Answer {
-        self.read(self.request("GET", path).header("accept", "text/html")).await
-    }
-
-    /// Sends with one header more.
-    pub async fn post_with(&self, path: &str, body: Value, header: (&str, &str)) -> Answer {
-        remember(&self.secrets, &body);
-        self.read(self.request("POST", path).header(header.0, header.1).json(&body)).await
-    }
-
-    async fn read(&self, request: RequestBuilder) -> Answer {
-        let answer = request.send().await.expect("the stack answers");
-        let status = answer.status().as_u16();
-        let headers = answer.headers().clone();
-        let text = answer.text().await.expect("a body");
-        let body = serde_json::from_str(&text).unwrap_or_default();
-        remember(&self.secrets, &body);
-        Answer { status, headers, text, body }
-    }
-
-    /// Signs in by password and expects success.
-    pub async fn sign_in(&self, username: &str, password: &str) -> SignedIn {
-        let answer = self.login(username, password).await.expect(200, "W0000");
-        answer.tokens()
-    }
-
-    /// Tries to sign in by password.
-    pub async fn login(&self, username: &str, password: &str) -> Answer {
-        let credentials = json!({ "username": username, "password": password });
-        self.post("/v2/watch/auth/login", json!({ "type": "password", "credentials": credentials })).await
-    }
-
-    /// Tries to sign in by PIN.
-    pub async fn login_by_pin(&self, pin: &str) -> Answer {
-        self.post("/v2/watch/auth/login", json!({ "type": "pin", "credentials": { "pin": pin } })).await
-    }
-
-    /// Refreshes.
-    pub async fn refresh(&self, refresh_token: &str) -> Answer {
-        self.post("/v2/watch/auth/token/refresh", json!({ "refresh_token": refresh_token })).await
-    }
-}
-
-/// An HTTP answer.
-#[derive(Debug)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers.
-    pub headers: reqwest::header::HeaderMap,
-    /// The body as it came.
-    pub text: String,
-    /// The body as JSON; null when it is none.
-    pub body: Value,
-}
-
-impl Answer {
-    /// A header's value; empty when it is not there.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-
-    /// Holds the answer against a row of the status table, with the headers that every answer has.
-    #[track_caller]
-    pub fn expect(self, http: u16, status_code: &str) -> Self {
-        assert_eq!((self.status, &self.body["status_code"]), (http, &json!(status_code)), "{self:?}");
-        assert_eq!(self.header("content-type"), "application/json");
-        assert_eq!(self.header("cache-control"), "no-store");
-        assert_eq!(self.header("x-content-type-options"), "nosniff");
-        assert_eq!(self.header("x-request-id").len(), 36, "{self:?}");
-        assert_eq!(self.headers.contains_key("www-authenticate"), http == 401, "{self:?}");
-        let retry_after = self.header("retry-after").parse::<u32>();
-        assert_eq!(retry_after.is_ok_and(|seconds| seconds > 0), http == 429, "{self:?}");
-        if http >= 400 {
-            assert!(self.body["detail"].is_string(), "{self:?}");
-            assert_eq!(self.body.as_object().map(serde_json::Map::len), Some(2), "{self:?}");
-        }
-        self
-    }
-
-    /// Holds the answer against 4900 and the field that it has to name.
-    #[track_caller]
-    pub fn expect_invalid(self, field: &str) -> Self {
-        let answer = self.expect(400, "W4900");
-        let detail = answer.body["detail"].as_str().unwrap_or_default();
-        assert!(detail.starts_with(&format!("{field}: ")), "{detail}");
-        answer
-    }
-
-    /// The tokens of a login.
-    pub fn tokens(&self) -> SignedIn {
-        let token = |name: &str| self.body[name].as_str().expect("a token").to_owned();
-        SignedIn { token: token("token"), refresh_token: token("refresh_token") }
-    }
 }
 
 /// A token's part as JSON: 0 the header, 1 the claims.

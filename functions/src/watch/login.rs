@@ -173,12 +173,14 @@ impl Login {
             self.seen_keys.insert(&attempt.key);
             Some(items)
         };
+        let mut taken = vec![true; counters.len()];
         let take = try_join_all(counters.iter().map(|counter| self.store.take(counter, &attempt.operation)));
         let outcome = async {
             let (items, have_room) = match read_before {
                 Some(items) => (items, take.await?),
                 None => tokio::try_join!(self.store.read(keys), take)?,
             };
+            taken.clone_from(&have_room);
             let enterprise = attempt.authorize(&items, method)?;
             let [_, _, credential, failures] = items;
             if by_enterprise.is_used_up(failures.as_ref()) {
@@ -195,7 +197,9 @@ impl Login {
                 if matches!(refusal, Failure::ApiKey) {
                     self.seen_keys.remove(&attempt.key);
                 }
-                self.give_back(attempt, counters).await;
+                let taken =
+                    counters.iter().zip(taken).filter_map(|(counter, taken)| taken.then_some(*counter));
+                self.give_back(attempt, &taken.collect::<Vec<_>>()).await;
                 Err(refusal)
             }
         }

@@ -1,20 +1,15 @@
 //! The provisioning document: JSON, checked as a whole before anything is written.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-use crate::api_key::{PresentedKey, is_id};
+use super::check;
 use crate::body::Invalid;
-use crate::identity::{self, canonical};
-use crate::password;
-use crate::pin;
 use crate::private::Private;
 use crate::store::api_key::ApiKey;
-use crate::store::enterprise::{Enterprise, MailSettings, Settings, Sso};
+use crate::store::enterprise::{Enterprise, Settings, Sso};
 
 /// The whole document.
 #[derive(Debug, Deserialize)]
@@ -30,11 +25,11 @@ pub struct Document {
 pub struct EnterpriseEntry {
     /// `[a-z0-9-]{1,40}`.
     pub id: String,
-    name: String,
+    pub(super) name: String,
     #[serde(default)]
     domains: Vec<String>,
     #[serde(default)]
-    settings: Settings,
+    pub(super) settings: Settings,
     sso: Option<SsoEntry>,
     /// Its API keys.
     #[serde(default)]
@@ -72,7 +67,7 @@ pub struct ApiKeyEntry {
     /// The whole key; made up when there is none yet.
     pub key: Option<Private>,
     #[serde(default = "watch")]
-    surface: String,
+    pub(super) surface: String,
     expires_at: Option<i64>,
     #[serde(default)]
     revoked: bool,
@@ -210,173 +205,8 @@ impl Document {
             };
             Invalid::new("document", what)
         })?;
-        check_settings_names(text)?;
-        let mut ids = HashSet::new();
-        for (index, enterprise) in document.enterprises.iter().enumerate() {
-            let place = format!("enterprises[{index}]");
-            enterprise.check(&place)?;
-            require(ids.insert(&enterprise.id), &format!("{place}.id"), "stands twice")?;
-        }
+        check::check(&document, text)?;
         Ok(document)
-    }
-}
-
-/// Refuses settings that nobody knows. Stored settings are read more leniently: during a deployment
-/// older functions meet newer ones.
-fn check_settings_names(text: &str) -> Result<(), Invalid> {
-    let all = MailSettings {
-        name: Some(String::new()),
-        from: Some(String::new()),
-        reset_page: Some(String::new()),
-    };
-    let known = json!(Settings { mail: all, ..Settings::default() });
-    let document: Value = serde_json::from_str(text).unwrap_or_default();
-    for (index, enterprise) in document["enterprises"].as_array().into_iter().flatten().enumerate() {
-        let place = format!("enterprises[{index}].settings");
-        check_names(&enterprise["settings"], &known, &place)?;
-        check_names(&enterprise["settings"]["mail"], &known["mail"], &format!("{place}.mail"))?;
-    }
-    Ok(())
-}
-
-fn check_names(given: &Value, known: &Value, place: &str) -> Result<(), Invalid> {
-    let mut names = given.as_object().into_iter().flat_map(|fields| fields.keys());
-    match names.find(|name| known.get(name).is_none()) {
-        Some(name) => Err(Invalid::new(format!("{place}.{name}"), "is no setting")),
-        None => Ok(()),
-    }
-}
-
-fn require(holds: bool, field: &str, rule: &str) -> Result<(), Invalid> {
-    if holds { Ok(()) } else { Err(Invalid::new(field, rule)) }
-}
-
-fn require_known(given: &[String], known: &[&str], field: &str) -> Result<(), Invalid> {
-    let all_known = given.iter().all(|value| known.contains(&value.as_str()));
-    require(all_known, field, &format!("must be of {}", known.join(", ")))
-}
-
-impl EnterpriseEntry {
-    fn check(&self, place: &str) -> Result<(), Invalid> {
-        require(is_id(&self.id), &format!("{place}.id"), "must be 1 to 40 of a-z, 0-9 and -")?;
-        require(!self.name.trim().is_empty(), &format!("{place}.name"), "must not be empty")?;
-        check_settings(&self.settings, &format!("{place}.settings"))?;
-        for (index, key) in self.api_keys.iter().enumerate() {
-            key.check(&self.id, &format!("{place}.api_keys[{index}]"))?;
-        }
-        let mut names = HashSet::new();
-        for (index, user) in self.users.iter().enumerate() {
-            let place = format!("{place}.users[{index}]");
-            user.check(&place)?;
-            let mut own = vec![canonical(user.username.expose())];
-            own.extend(user.email.as_ref().map(|email| canonical(email.expose())));
-            own.dedup();
-            for name in own {
-                require(names.insert(name), &place, "has a name that stands twice")?;
-            }
-        }
-        for (index, entry) in self.pins.iter().enumerate() {
-            let length = pin::canonical(entry.pin.expose()).chars().count();
-            let place = format!("{place}.pins[{index}].pin");
-            require((4..=pin::MAX_CHARS).contains(&length), &place, "must be 4 to 64 letters and digits")?;
-        }
-        Ok(())
-    }
-}
-
-fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
-    let field = |name: &str| format!("{place}.{name}");
-    require_known(&settings.watch_methods, &["password", "pin"], &field("watch_methods"))?;
-    require(settings.refresh_seconds_min >= 60, &field("refresh_seconds_min"), "must be at least 60")?;
-    require(
-        settings.refresh_seconds_max >= settings.refresh_seconds_min,
-        &field("refresh_seconds_max"),
-        "must be at least refresh_seconds_min",
-    )?;
-    require(
-        settings.refresh_seconds_max <= 366 * 24 * 60 * 60,
-        &field("refresh_seconds_max"),
-        "must be at most 366 days",
-    )?;
-    require((1..=60).contains(&settings.polling_interval), &field("polling_interval"), "must be 1 to 60")?;
-    require(
-        (password::MIN_CHARS..=64).contains(&settings.password_min_length),
-        &field("password_min_length"),
-        "must be 8 to 64",
-    )?;
-    let is_country = |code: &String| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
-    require(
-        settings.otp_countries.iter().all(is_country),
-        &field("otp_countries"),
-        "must be two-letter codes of ISO 3166-1",
-    )?;
-    if let Some(from) = &settings.mail.from {
-        identity::check_email(&field("mail.from"), from)?;
-    }
-    let is_page = |page: &String| {
-        (page.starts_with("https://")
-            || page.starts_with("http://localhost")
-            || page.starts_with("http://127.0.0.1"))
-            && !page.ends_with('/')
-    };
-    require(
-        settings.mail.reset_page.as_ref().is_none_or(is_page),
-        &field("mail.reset_page"),
-        "must be an https URL without a trailing slash",
-    )
-}
-
-impl ApiKeyEntry {
-    fn check(&self, enterprise: &str, place: &str) -> Result<(), Invalid> {
-        require(is_id(&self.id), &format!("{place}.id"), "must be 1 to 40 of a-z, 0-9 and -")?;
-        require(
-            ["watch", "admin"].contains(&self.surface.as_str()),
-            &format!("{place}.surface"),
-            "must be watch or admin",
-        )?;
-        if let Some(key) = &self.key {
-            let is_ours = PresentedKey::parse(key.expose())
-                .is_some_and(|key| key.enterprise == enterprise && key.id == self.id);
-            require(
-                is_ours,
-                &format!("{place}.key"),
-                "must be usk_<enterprise>_<id>_<secret>, the secret at least 32 letters and digits",
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl UserEntry {
-    fn check(&self, place: &str) -> Result<(), Invalid> {
-        let field = |name: &str| format!("{place}.{name}");
-        // A user name that is an e-mail address is what other systems export.
-        if self.email.as_ref() != Some(&self.username) {
-            identity::check_username(&field("username"), self.username.expose())?;
-        }
-        if let Some(email) = &self.email {
-            identity::check_email(&field("email"), email.expose())?;
-        }
-        require_known(&self.roles, &["viewer", "admin", "owner"], &field("roles"))?;
-        require_known(&self.surfaces, &["watch", "admin", "vidizmo"], &field("surfaces"))?;
-        let one = self.password.is_none() || self.password_hash.is_none();
-        require(one, &field("password_hash"), "must not stand beside password")?;
-        if let Some(hash) = &self.password_hash {
-            require(
-                password::is_supported(hash),
-                &field("password_hash"),
-                "must be Argon2, bcrypt, PBKDF2 or scrypt",
-            )?;
-        }
-        if let Some(password) = &self.password {
-            let length = password.expose().chars().count();
-            require(
-                (1..=password::MAX_CHARS).contains(&length),
-                &field("password"),
-                "must be 1 to 512 characters",
-            )?;
-        }
-        Ok(())
     }
 }
 
@@ -415,6 +245,26 @@ mod tests {
             one(r#""settings":{"mail":{"form":""}}"#),
             "enterprises[0].settings.mail.form: is no setting"
         );
+    }
+
+    #[test]
+    fn every_field_there_is_can_stand_in_a_document() {
+        let document = r#"{"enterprises":[{
+            "id":"acme","name":"Acme Pictures","domains":["acme.localhost"],
+            "settings":{"watch_methods":["password","pin"],"refresh_seconds_min":86400,"refresh_seconds_max":2592000,
+                "signup":true,"sso_only":false,"otp_countries":["US","GB","IN"],"polling_interval":10,
+                "password_min_length":15,"mail":{"name":"A","from":"a@acme.example","reset_page":"https://acme.example/r"}},
+            "sso":{"issuer":"http://127.0.0.1:9100","client_id":"usher","client_secret":"s",
+                "redirect_uri":"http://localhost:3000/login/sso_callback","jit":false},
+            "api_keys":[{"id":"acme-watch","key":"usk_acme_acme-watch_0123456789abcdefghijklmnopqrstuv",
+                "surface":"watch","expires_at":null,"revoked":false,"refresh_rotation":false}],
+            "users":[{"username":"ana","email":"ana@acme.example","password":"x","roles":["viewer"],
+                "surfaces":["watch","vidizmo"],"client_secret":"x","disabled":false}],
+            "pins":[{"pin":"K7QX-93WD","label":"FYC 2026","expires_at":null,"disabled":false}],
+            "screeners":[{"key":"scr-1","two_factor":true,"force_login":false,"link_type":true}]
+        }]}"#;
+        Document::parse(document).unwrap();
+        Document::parse(r#"{"enterprises":[{"id":"acme","name":"Acme"}]}"#).unwrap();
     }
 
     #[test]

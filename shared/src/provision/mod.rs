@@ -2,6 +2,7 @@
 //!
 //! What the document does not name is left as it is: the document is no list of everything.
 
+mod check;
 pub mod document;
 mod pins;
 mod users;
