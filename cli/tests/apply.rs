@@ -17,8 +17,16 @@ use tokio::process::Command;
 
 async fn stack() -> Stack {
     let document = Document::parse(r#"{"enterprises":[]}"#).unwrap();
-    let options =
-        Options { port: 0, data: None, document, is_demo: false, binaries: None, log: Arc::new(|_| {}) };
+    let options = Options {
+        port: 0,
+        data: None,
+        dynamodb: None,
+        table: "usher".into(),
+        document,
+        is_demo: false,
+        binaries: None,
+        log: Arc::new(|_| {}),
+    };
     Stack::start(options).await.unwrap()
 }
 
@@ -33,7 +41,7 @@ async fn apply_with(stack: &Stack, document: &Value, flags: &[&str]) -> Output {
     let file: PathBuf = env::temp_dir().join(name);
     fs::write(&file, document.to_string()).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_usher"))
-        .args(["apply", &file.to_string_lossy(), "--endpoint-url", &stack.aws_url])
+        .args(["apply", &file.to_string_lossy(), "--endpoint-url", &stack.place.aws_url])
         .args(flags)
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", "operator")
@@ -137,7 +145,7 @@ async fn of_runs_at_once_one_makes_the_keys_and_all_agree() {
         table: "usher-2".into(),
         keys_secret: "usher-2/keys".into(),
         pepper_secret: "usher-2/pepper".into(),
-        ..local::environment("operator", &stack.aws_url, &stack.url)
+        ..stack.place.environment("operator")
     };
     local::create_resources(&fresh).await.unwrap();
     let names = ["--table", "usher-2", "--keys-secret", "usher-2/keys", "--pepper-secret", "usher-2/pepper"];

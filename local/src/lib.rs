@@ -49,6 +49,10 @@ pub struct Options {
     pub port: u16,
     /// A folder to keep the table and the secrets in; in memory when absent.
     pub data: Option<PathBuf>,
+    /// Another store that speaks DynamoDB's protocol, instead of the embedded one.
+    pub dynamodb: Option<String>,
+    /// The table's name; `usher` unless the store is shared.
+    pub table: String,
     /// The provisioning document.
     pub document: Document,
     /// Whether that is [`DEMO`], whose person the start page can show how to sign in.
@@ -59,12 +63,21 @@ pub struct Options {
     pub log: Log,
 }
 
+/// Where the parts of a stack are.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The API, as `http://127.0.0.1:9000`.
+    pub url: String,
+    /// The AWS stand-ins.
+    pub aws_url: String,
+    /// The table's name.
+    pub table: String,
+}
+
 /// A running stack. It stops when it is dropped.
 pub struct Stack {
-    /// Where the API is, as `http://127.0.0.1:9000`.
-    pub url: String,
-    /// Where the AWS stand-ins are.
-    pub aws_url: String,
+    /// Where its parts are.
+    pub place: Place,
     /// What provisioning did.
     pub report: Report,
     /// The clock, outbox and usage.
@@ -87,7 +100,8 @@ impl Stack {
         let listener = bind(options.port).await?;
         let url = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
         let names = functions::ROUTES.iter().map(|route| route.name).collect();
-        let aws = Arc::new(Aws::new(Arc::clone(&world), options.data.as_deref(), names).await?);
+        let aws =
+            Arc::new(Aws::new(Arc::clone(&world), options.data.as_deref(), options.dynamodb, names).await?);
         // Beside the API's port, so that it can be written down; any other when that one is taken.
         let beside = if options.port == 0 { 0 } else { options.port.saturating_add(1) };
         let aws_listener = match bind(beside).await {
@@ -99,7 +113,8 @@ impl Stack {
             aws.serve(aws_listener).await;
         });
 
-        let operator = environment(OPERATOR, &aws_url, &url);
+        let place = Place { url, aws_url, table: options.table };
+        let operator = place.environment(OPERATOR);
         create_resources(&operator).await?;
         let mut report = Report::default();
         let provisioned = provision::run(&operator, &options.document, &mut report).await;
@@ -108,11 +123,11 @@ impl Stack {
         for route in functions::ROUTES {
             let runner = match &options.binaries {
                 None => {
-                    let built = (route.build)(environment(route.name, &aws_url, &url)).await;
+                    let built = (route.build)(place.environment(route.name)).await;
                     Runner::Here(built.map_err(|failure| format!("{}: {failure}", route.name))?)
                 }
                 Some(folder) => {
-                    let variables = variables(route.name, &aws_url, &url);
+                    let variables = place.variables(route.name);
                     Runner::Binary(Function::new(route.name, folder, variables, Arc::clone(&options.log))?)
                 }
             };
@@ -120,14 +135,14 @@ impl Stack {
         }
         // What the functions did to start is no call's usage.
         *world.usage() = world::Usage::default();
-        let curl = options.is_demo.then(|| first_curl(&url));
+        let curl = options.is_demo.then(|| first_curl(&place.url));
         let gateway = Arc::new(Gateway { world: Arc::clone(&world), runners, log: options.log });
-        let router = router(Arc::clone(&world), gateway, url.clone(), curl);
+        let router = router(Arc::clone(&world), gateway, place.url.clone(), curl);
         tasks.spawn(async move {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             let _ = axum::serve(listener, service).await;
         });
-        Ok(Self { url, aws_url, report, world, tasks })
+        Ok(Self { place, report, world, tasks })
     }
 
     /// Stops the servers, so that their ports are free when this returns.
@@ -177,45 +192,47 @@ pub async fn create_resources(environment: &Environment) -> Result<(), String> {
     Ok(())
 }
 
-/// The environment of a caller in this process. Its name is its access key id.
-#[must_use]
-pub fn environment(function: &str, aws_url: &str, public_url: &str) -> Environment {
-    let credentials = Credentials::new(function, "local", None, None, "local");
-    let aws = aws_config::SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .endpoint_url(aws_url)
-        .timeout_config(timeouts())
-        .retry_config(retries())
-        // Plain HTTP: reading the machine's root certificates would take longer than all the rest.
-        .http_client(HttpClientBuilder::new().build_http())
-        .build();
-    Environment {
-        aws,
-        table: "usher".to_owned(),
-        keys_secret: "usher/keys".to_owned(),
-        pepper_secret: "usher/pepper".to_owned(),
-        public_url: public_url.to_owned(),
-        mail_from: "no-reply@usher.localhost".to_owned(),
+impl Place {
+    /// The environment of a caller in this process, who is known by its access key id.
+    #[must_use]
+    pub fn environment(&self, caller: &str) -> Environment {
+        let credentials = Credentials::new(caller, "local", None, None, "local");
+        let aws = aws_config::SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(&self.aws_url)
+            .timeout_config(timeouts())
+            .retry_config(retries())
+            // Plain HTTP: reading the machine's root certificates would take longer than all the rest.
+            .http_client(HttpClientBuilder::new().build_http())
+            .build();
+        Environment {
+            aws,
+            table: self.table.clone(),
+            keys_secret: "usher/keys".to_owned(),
+            pepper_secret: "usher/pepper".to_owned(),
+            public_url: self.url.clone(),
+            mail_from: "no-reply@usher.localhost".to_owned(),
+        }
     }
-}
 
-/// The same environment for a binary.
-fn variables(function: &str, aws_url: &str, public_url: &str) -> BTreeMap<String, String> {
-    [
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", function),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
-        ("AWS_ENDPOINT_URL", aws_url),
-        ("USHER_TABLE", "usher"),
-        ("USHER_KEYS_SECRET", "usher/keys"),
-        ("USHER_PEPPER_SECRET", "usher/pepper"),
-        ("USHER_PUBLIC_URL", public_url),
-        ("USHER_MAIL_FROM", "no-reply@usher.localhost"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+    /// The same environment for a binary.
+    fn variables(&self, function: &str) -> BTreeMap<String, String> {
+        [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", function),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL", &self.aws_url),
+            ("USHER_TABLE", &self.table),
+            ("USHER_KEYS_SECRET", "usher/keys"),
+            ("USHER_PEPPER_SECRET", "usher/pepper"),
+            ("USHER_PUBLIC_URL", &self.url),
+            ("USHER_MAIL_FROM", "no-reply@usher.localhost"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
 }
 
 /// A login with the demo's key and person.

@@ -22,6 +22,9 @@ struct Arguments {
     /// A folder to keep everything in; without it, everything is gone at the end.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Another store that speaks DynamoDB's protocol, instead of the embedded one.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    dynamodb: Option<String>,
     /// A folder with the built functions, to run them as Lambda does, each in its own process.
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
@@ -56,15 +59,17 @@ async fn start(arguments: Arguments) -> Result<Stack, String> {
     let options = Options {
         port: arguments.port,
         data: arguments.data,
+        dynamodb: arguments.dynamodb,
+        table: "usher".to_owned(),
         document,
         is_demo,
         binaries: arguments.binaries,
         log: Arc::new(|line| eprintln!("{line}")),
     };
     let stack = Stack::start(options).await?;
-    let url = &stack.url;
+    let url = &stack.place.url;
     println!("Usher is ready on {url} (open it in a browser for the outbox and the endpoints)");
-    println!("The AWS stand-ins are on {} (for `usher apply` with --endpoint-url)\n", stack.aws_url);
+    println!("The AWS stand-ins are on {} (for `usher apply` with --endpoint-url)\n", stack.place.aws_url);
     for line in stack.report.lines() {
         println!("{line}");
     }

@@ -27,11 +27,11 @@ pub const PIN_SOURCE: Limit = Limit { name: "pin-source", max: 30, window: 5 * 6
 /// Wrong PINs within an enterprise, from everywhere.
 pub const PIN_ENTERPRISE: Limit = Limit { name: "pin-enterprise", max: 300, window: 5 * 60 };
 /// Sign-ups from one source address within an enterprise.
-pub const SIGNUP_SOURCE: Limit = Limit { name: "signup-source", max: 50, window: 60 * 60 };
+pub const SIGNUP_SOURCE: Limit = Limit { name: "signup-source", max: 200, window: 60 * 60 };
 /// Reset e-mails for one address, whether or not anybody has it.
-pub const FORGOT_ADDRESS: Limit = Limit { name: "forgot-address", max: 5, window: 60 * 60 };
+pub const FORGOT_ADDRESS: Limit = Limit { name: "forgot-address", max: 10, window: 60 * 60 };
 /// Reset e-mails asked for from one source address within an enterprise.
-pub const FORGOT_SOURCE: Limit = Limit { name: "forgot-source", max: 50, window: 60 * 60 };
+pub const FORGOT_SOURCE: Limit = Limit { name: "forgot-source", max: 200, window: 60 * 60 };
 /// Reset codes tried from one source address, in all enterprises together.
 pub const RESET_SOURCE: Limit = Limit { name: "reset-source", max: 200, window: 15 * 60 };
 

@@ -1,4 +1,4 @@
-//! CONTRACT "Common to the Watch, Screener and Admin surfaces": the order of checks, the status
+//! What all endpoints have in common (docs/api.md): the order of checks, the status
 //! table's first rows, bad bodies, headers. One loop over all endpoints that an API key gates.
 
 use serde_json::{Value, json};

@@ -164,7 +164,7 @@ async fn the_template_allows_what_the_functions_do_and_no_more() {
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     call_everything(&app).await;
     for route in ROUTES {
-        (route.build)(local::environment(route.name, &app.stack.aws_url, &app.stack.url)).await.unwrap();
+        (route.build)(app.stack.place.environment(route.name)).await.unwrap();
         app.watch().send(route.method, &route.path.replace("{reset_code}", "x"), "not JSON").await;
     }
     app.fail("ses", "*", "server_error", 3).await;

@@ -96,7 +96,7 @@ async fn the_start_page_shows_endpoints_a_curl_and_the_outbox() {
 async fn with_a_data_folder_sessions_outlive_a_restart() {
     let folder = std::env::temp_dir().join(format!("usher-data-{}", ulid::Ulid::generate()));
     let mut first = App::placed(tests::DOCUMENT, 0, Some(folder.clone()), None).await;
-    let port = first.stack.url.rsplit(':').next().unwrap().parse().unwrap();
+    let port = first.stack.place.url.rsplit(':').next().unwrap().parse().unwrap();
     let tokens = first.ana().await;
     first.stack.stop().await;
     let second = App::placed(tests::DOCUMENT, port, Some(folder.clone()), None).await;

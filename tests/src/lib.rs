@@ -1,7 +1,8 @@
 //! The harness of the end-to-end tests: a stack of its own for each test, and kinds of client.
 //!
-//! Everything goes over HTTP. With `USHER_BINARIES=<folder>` the same tests run against the built
-//! functions, each in a process of its own behind a Lambda Runtime API.
+//! Everything goes over HTTP. With `USHER_DYNAMODB=<URL>` the same tests run on another store, and
+//! with `USHER_BINARIES=<folder>` against the built functions, each in processes of its own behind a
+//! Lambda Runtime API.
 //!
 //! When a test's [`App`] is dropped, every secret that its clients sent or got is looked for in the
 //! log of the whole run: a test that leaks one fails.
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 use shared::config::Environment;
 use shared::provision::document::Document;
 use shared::provision::{self, Report};
+use ulid::Ulid;
 
 /// The tenant that most tests use, and a second one; each with its keys, people and PINs.
 pub const DOCUMENT: &str = include_str!("document.json");
@@ -79,11 +81,20 @@ impl App {
     /// A stack on a port, with a folder to keep its data in, and a folder with binaries.
     pub async fn placed(document: &str, port: u16, data: Option<PathBuf>, binaries: Option<PathBuf>) -> Self {
         static LOG_TO_MEMORY: Once = Once::new();
+        // A folder is for the embedded store.
+        let dynamodb = env::var("USHER_DYNAMODB").ok().filter(|_| data.is_none());
         LOG_TO_MEMORY.call_once(|| shared::log::init(|| LogWriter));
         let app = Self {
             stack: Stack::start(Options {
                 port,
                 data,
+                // A store that is shared with other tests has a table for each.
+                table: if dynamodb.is_some() {
+                    format!("usher-{}", Ulid::generate())
+                } else {
+                    "usher".into()
+                },
+                dynamodb,
                 document: Document::parse(document).expect("the document is valid"),
                 is_demo: document == local::DEMO,
                 binaries,
@@ -103,7 +114,7 @@ impl App {
     fn client(&self, authorization: Option<&str>) -> Client {
         Client {
             http: reqwest::Client::new(),
-            url: self.stack.url.clone(),
+            url: self.stack.place.url.clone(),
             authorization: authorization.map(ToOwned::to_owned),
             secrets: Arc::clone(&self.secrets),
         }
@@ -190,7 +201,7 @@ impl App {
 
     /// The stand-ins, as an operator's tool reaches them.
     pub fn operator(&self) -> Environment {
-        local::environment("local-operator", &self.stack.aws_url, &self.stack.url)
+        self.stack.place.environment("local-operator")
     }
 
     /// Applies [`DOCUMENT`], changed, to the running stack.
@@ -207,7 +218,8 @@ impl App {
     /// Everything in the table, as text.
     pub async fn table_text(&self) -> String {
         let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
-        let answer = client.scan().table_name("usher").send().await.expect("the table answers");
+        let answer =
+            client.scan().table_name(&self.stack.place.table).send().await.expect("the table answers");
         format!("{:?}", answer.items())
     }
 

@@ -18,18 +18,23 @@ const JSON: &str = "application/x-amz-json-1.0";
 pub(super) struct Upstream {
     client: Client,
     url: String,
-    server: AbortHandle,
+    server: Option<AbortHandle>,
 }
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(server) = &self.server {
+            server.abort();
+        }
     }
 }
 
 impl Upstream {
-    /// Starts the store: in memory, or in a file of `data`.
-    pub(super) async fn start(data: Option<&Path>) -> Result<Self, String> {
+    /// Takes the store at `url`, or starts the embedded one: in memory, or in a file of `data`.
+    pub(super) async fn start(data: Option<&Path>, url: Option<String>) -> Result<Self, String> {
+        if let Some(url) = url {
+            return Ok(Self { client: Client::new(), url, server: None });
+        }
         let database = match data {
             None => Database::memory(),
             Some(folder) => Database::new(&folder.join("table.db").to_string_lossy()),
@@ -40,8 +45,8 @@ impl Upstream {
         }
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let server =
-            tokio::spawn(serve_with_shutdown(listener, database, std::future::pending())).abort_handle();
+        let server = tokio::spawn(serve_with_shutdown(listener, database, std::future::pending()));
+        let server = Some(server.abort_handle());
         Ok(Self { client: Client::new(), url: format!("http://{address}/"), server })
     }
 

@@ -74,9 +74,10 @@ impl Aws {
     pub(crate) async fn new(
         world: Arc<World>,
         data: Option<&Path>,
+        dynamodb: Option<String>,
         functions: Vec<&'static str>,
     ) -> Result<Self, String> {
-        let dynamodb = dynamodb::Upstream::start(data).await?;
+        let dynamodb = dynamodb::Upstream::start(data, dynamodb).await?;
         let secrets = Secrets::open(data.map(|folder| folder.join("secrets.json")))?;
         Ok(Self { world, dynamodb, secrets, functions })
     }

@@ -19,6 +19,6 @@ async fn anybody_can_verify_a_token_with_it_and_nobody_can_sign() {
     let jwk = keys.find(part(&token, 0)["kid"].as_str().unwrap()).unwrap();
     let mut validation = Validation::new(Algorithm::ES256);
     validation.set_audience(&["watch"]);
-    validation.set_issuer(&[&app.stack.url]);
+    validation.set_issuer(&[&app.stack.place.url]);
     decode::<Value>(&token, &DecodingKey::from_jwk(jwk).unwrap(), &validation).unwrap();
 }

@@ -18,7 +18,7 @@ async fn an_access_token_says_what_rfc_9068_asks_for() {
     let (header, claims) = (part(&tokens.token, 0), part(&tokens.token, 1));
     assert_eq!((&header["alg"], &header["typ"]), (&json!("ES256"), &json!("at+jwt")));
     assert!(header["kid"].is_string());
-    assert_eq!((&claims["iss"], &claims["aud"]), (&json!(app.stack.url), &json!("watch")));
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!(app.stack.place.url), &json!("watch")));
     assert_eq!((&claims["client_id"], &claims["ent"]), (&json!("acme-watch"), &json!("acme")));
     assert_eq!((&claims["scope"], &claims["amr"]), (&json!("viewer"), &json!(["pwd"])));
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 15 * 60);
