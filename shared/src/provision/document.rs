@@ -30,7 +30,7 @@ pub struct EnterpriseEntry {
     domains: Vec<String>,
     #[serde(default)]
     pub(super) settings: Settings,
-    sso: Option<SsoEntry>,
+    pub(super) sso: Option<SsoEntry>,
     /// Its API keys.
     #[serde(default)]
     pub api_keys: Vec<ApiKeyEntry>,
@@ -47,7 +47,7 @@ pub struct EnterpriseEntry {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SsoEntry {
+pub(super) struct SsoEntry {
     issuer: String,
     client_id: String,
     /// Not stored in the table.

@@ -106,6 +106,11 @@ impl Provisioner<'_> {
             for pin in &entry.pins {
                 self.pin(&entry.id, pin, report).await?;
             }
+            if entry.sso.is_some() {
+                let what =
+                    format!("enterprise {}: sso is not used yet, and its client_secret not kept", entry.id);
+                report.changes.push(Change::Warning(what));
+            }
             if !entry.screeners.is_empty() {
                 let what = format!("enterprise {}: screeners are not used yet", entry.id);
                 report.changes.push(Change::Warning(what));
