@@ -23,7 +23,8 @@ type Load<T> = dyn Fn() -> BoxFuture<'static, Result<T, Failure>> + Send + Sync;
 pub struct Cached<T> {
     value: RwLock<Arc<T>>,
     fetched_at: AtomicI64,
-    fetching: Mutex<()>,
+    /// Held while a caller forces a fetch; when the last one was forced.
+    forced_at: Mutex<i64>,
     load: Box<Load<T>>,
 }
 
@@ -39,7 +40,7 @@ impl<T: Send + Sync + 'static> Cached<T> {
         Ok(Arc::new(Self {
             value: RwLock::new(Arc::new(value)),
             fetched_at: AtomicI64::new(UNKNOWN),
-            fetching: Mutex::new(()),
+            forced_at: Mutex::new(UNKNOWN),
             load: Box::new(load),
         }))
     }
@@ -49,7 +50,7 @@ impl<T: Send + Sync + 'static> Cached<T> {
     /// tries again.
     #[must_use]
     pub fn get(self: &Arc<Self>, now: i64) -> Arc<T> {
-        if self.claim_fetch(now, REFRESH_AFTER) {
+        if self.claim_fetch(now) {
             let cached = Arc::clone(self);
             tokio::spawn(async move { cached.fetch(now).await });
         }
@@ -59,8 +60,9 @@ impl<T: Send + Sync + 'static> Cached<T> {
     /// The value, newer than `seen`, which lacks something; at most one fetch every five seconds, so
     /// that bad input cannot turn into a stream of them. Callers that ask at once share one.
     pub async fn newer_than(&self, seen: &Arc<T>, now: i64) -> Arc<T> {
-        let _one_at_a_time = self.fetching.lock().await;
-        if Arc::ptr_eq(seen, &self.value()) && self.claim_fetch(now, FORCED_AFTER) {
+        let mut forced_at = self.forced_at.lock().await;
+        if Arc::ptr_eq(seen, &self.value()) && now.saturating_sub(*forced_at) >= FORCED_AFTER {
+            *forced_at = now;
             self.fetch(now).await;
         }
         self.value()
@@ -71,10 +73,10 @@ impl<T: Send + Sync + 'static> Cached<T> {
     }
 
     /// Whether a value of this age is to be fetched by this caller, and by no other meanwhile. Its
-    /// age counts from the first call, which follows the first fetch at once.
-    fn claim_fetch(&self, now: i64, after: i64) -> bool {
+    /// age counts from the first call: the fetch before that has no time that calls know.
+    fn claim_fetch(&self, now: i64) -> bool {
         let fetched_at = self.fetched_at.load(Ordering::Acquire);
-        if fetched_at != UNKNOWN && now - fetched_at < after {
+        if fetched_at != UNKNOWN && now - fetched_at < REFRESH_AFTER {
             return false;
         }
         let claim = self.fetched_at.compare_exchange(fetched_at, now, Ordering::AcqRel, Ordering::Acquire);
@@ -99,5 +101,40 @@ impl<T: Send + Sync + 'static> Cached<T> {
 impl<T> fmt::Debug for Cached<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Cached")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    async fn counting() -> Arc<Cached<u32>> {
+        let fetches = Arc::new(AtomicU32::new(0));
+        Cached::new(move || {
+            let fetches = Arc::clone(&fetches);
+            Box::pin(async move { Ok(fetches.fetch_add(1, Ordering::AcqRel)) })
+        })
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_lacking_is_fetched_in_the_first_call_too_and_then_every_five_seconds() {
+        let cached = counting().await;
+        let mut seen = cached.get(1000);
+        for (now, wanted) in [(1000, 1), (1001, 1), (1004, 1), (1005, 2), (1006, 2)] {
+            seen = cached.newer_than(&seen, now).await;
+            assert_eq!(*seen, wanted, "at {now}");
+        }
+    }
+
+    #[tokio::test]
+    async fn callers_that_lack_something_at_once_share_a_fetch() {
+        let cached = counting().await;
+        let seen = cached.get(1000);
+        let (one, other) = tokio::join!(cached.newer_than(&seen, 1000), cached.newer_than(&seen, 1000));
+        assert_eq!((*one, *other), (1, 1));
     }
 }
