@@ -14,6 +14,7 @@ use crate::limits::Counter;
 /// Seconds for which a counter outlives its window before TTL may remove it.
 const KEPT: i64 = 60 * 60;
 
+const TAKE: &str = "ADD operations :one SET expires_at = :expires_at";
 const ROOM: &str =
     "attribute_not_exists(operations) OR size(operations) < :max OR contains(operations, :operation)";
 
@@ -32,6 +33,19 @@ impl Counter {
     }
 }
 
+impl Counter {
+    /// The values of [`TAKE`] and [`ROOM`].
+    fn taking_values(&self, operation: &Operation) -> Attributes {
+        let values = [
+            (":one", one(operation)),
+            (":operation", AttributeValue::B(Blob::new(operation.0))),
+            (":max", number(self.max.into())),
+            (":expires_at", number(self.ends_at + KEPT)),
+        ];
+        values.map(|(name, value)| (name.to_owned(), value)).into()
+    }
+}
+
 fn one(operation: &Operation) -> AttributeValue {
     AttributeValue::Bs(vec![Blob::new(operation.0)])
 }
@@ -46,12 +60,9 @@ impl Store {
             .client
             .update_item()
             .set_key(Some(counter.key.attributes()))
-            .update_expression("ADD operations :one SET expires_at = :expires_at")
+            .update_expression(TAKE)
             .condition_expression(ROOM)
-            .expression_attribute_values(":one", one(operation))
-            .expression_attribute_values(":operation", AttributeValue::B(Blob::new(operation.0)))
-            .expression_attribute_values(":max", number(counter.max.into()))
-            .expression_attribute_values(":expires_at", number(counter.ends_at + KEPT));
+            .set_expression_attribute_values(Some(counter.taking_values(operation)));
         Ok(self.update(request).await?.is_ok())
     }
 
@@ -63,12 +74,9 @@ impl Store {
             Update::builder()
                 .table_name(&self.table)
                 .set_key(Some(counter.key.attributes()))
-                .update_expression("ADD operations :one SET expires_at = :expires_at")
+                .update_expression(TAKE)
                 .condition_expression(ROOM)
-                .expression_attribute_values(":one", one(operation))
-                .expression_attribute_values(":operation", AttributeValue::B(Blob::new(operation.0)))
-                .expression_attribute_values(":max", number(counter.max.into()))
-                .expression_attribute_values(":expires_at", number(counter.ends_at + KEPT))
+                .set_expression_attribute_values(Some(counter.taking_values(operation)))
         )
     }
 
