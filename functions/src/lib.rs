@@ -4,20 +4,22 @@
 //! request, reply, handler. Each has a binary of its own in `src/bin/`.
 
 pub mod pages;
+mod pairing;
 pub mod platform;
 mod recovery;
+mod sign_in;
 pub mod watch;
 
 use std::sync::Arc;
 
 use lambda_http::http::Response;
-use lambda_http::{BoxFuture, Request};
+use lambda_http::{Body, BoxFuture, Request};
 use shared::config::Environment;
 use shared::endpoint::{self, Endpoint};
 use shared::failure::{Failure, Surface};
 
 /// Answers requests in this process, as the binary of the same endpoint does on Lambda.
-pub type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response<String>> + Send + Sync>;
+pub type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
 /// One route: what API Gateway matches, and how to build what answers it.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +64,15 @@ pub const ROUTES: &[Route] = &[
     Route::to::<watch::sign_up::SignUp>(),
     Route::to::<watch::forgot_password::ForgotPassword>(),
     Route::to::<watch::reset_password::ResetPassword>(),
+    Route::to::<watch::qr_get_code::QrGetCode>(),
+    Route::to::<watch::qr_approve::QrApprove>(),
+    Route::to::<watch::qr_get_token::QrGetToken>(),
     Route::to::<pages::reset_page::ResetPage>(),
     Route::to::<pages::reset_submit::ResetSubmit>(),
+    Route::to::<pages::qr_page::QrPage>(),
+    Route::to::<pages::qr_submit::QrSubmit>(),
+    Route::to::<pages::qr_image_png::QrImagePng>(),
+    Route::to::<pages::qr_image_svg::QrImageSvg>(),
+    Route::to::<pages::page_style::PageStyle>(),
     Route::to::<platform::jwks::Jwks>(),
 ];

@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
 use axum::http::HeaderMap;
+use axum::http::header::COOKIE;
 use data_encoding::BASE64;
 use functions::Route;
 use percent_encoding::percent_decode_str;
@@ -47,7 +48,7 @@ pub(crate) fn match_path(pattern: &str, path: &str) -> Option<Map<String, Value>
 impl Incoming<'_> {
     pub(crate) fn event(&self) -> Value {
         let mut headers = Map::new();
-        for name in self.headers.keys() {
+        for name in self.headers.keys().filter(|name| *name != COOKIE) {
             let values: Vec<_> = self.headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).collect();
             headers.insert(name.as_str().to_owned(), values.join(",").into());
         }
@@ -79,6 +80,11 @@ impl Incoming<'_> {
             },
             "isBase64Encoded": false,
         });
+        let cookies = self.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies: Vec<_> = cookies.flat_map(|header| header.split(';')).map(str::trim).collect();
+        if !cookies.is_empty() {
+            event["cookies"] = json!(cookies);
+        }
         if !self.parameters.is_empty() {
             event["pathParameters"] = Value::Object(self.parameters.clone());
         }

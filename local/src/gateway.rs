@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use functions::{Handler, Route};
 use lambda_http::{Context, RequestExt};
@@ -94,7 +94,7 @@ fn broken(gateway: &Gateway, route: &Route, request_id: &str, cause: &str) -> Re
             .to_string(),
     );
     let reply = Failure::Internal(String::new()).reply(route.surface);
-    reply.into_response(request_id).map(Body::from)
+    from_function(reply.into_response(request_id))
 }
 
 async fn in_process(handler: &Handler, event: &Value, request_id: &str) -> Result<Response, String> {
@@ -102,7 +102,11 @@ async fn in_process(handler: &Handler, event: &Value, request_id: &str) -> Resul
     let request = request.map_err(|_| "the event cannot be read".to_owned())?;
     let mut context = Context::default();
     request_id.clone_into(&mut context.request_id);
-    Ok(handler(request.with_lambda_context(context)).await.map(Body::from))
+    Ok(from_function(handler(request.with_lambda_context(context)).await))
+}
+
+fn from_function(response: Response<lambda_http::Body>) -> Response {
+    response.map(|body| Body::from(body.to_vec()))
 }
 
 /// An HTTP response out of a function's answer (payload format 2.0).
@@ -120,6 +124,9 @@ fn from_lambda(answer: &Value) -> Option<Response> {
     for (name, value) in answer["headers"].as_object().unwrap_or(&empty) {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         response.headers_mut().insert(name, HeaderValue::from_str(value.as_str()?).ok()?);
+    }
+    for cookie in answer["cookies"].as_array().into_iter().flatten() {
+        response.headers_mut().append(header::SET_COOKIE, HeaderValue::from_str(cookie.as_str()?).ok()?);
     }
     Some(response)
 }

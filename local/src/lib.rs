@@ -137,7 +137,8 @@ impl Stack {
         *world.usage() = world::Usage::default();
         let curl = options.is_demo.then(|| first_curl(&place.url));
         let gateway = Arc::new(Gateway { world: Arc::clone(&world), runners, log: options.log });
-        let router = router(Arc::clone(&world), gateway, place.url.clone(), curl);
+        let tv_key = options.document.watch_key().map(|key| key.expose().to_owned());
+        let router = router(Arc::clone(&world), gateway, place.url.clone(), curl, tv_key);
         tasks.spawn(async move {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             let _ = axum::serve(listener, service).await;
@@ -160,10 +161,19 @@ async fn bind(port: u16) -> Result<TcpListener, String> {
     TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| format!("port {port}: {error}"))
 }
 
-fn router(world: Arc<World>, gateway: Arc<Gateway>, url: String, curl: Option<String>) -> Router {
+fn router(
+    world: Arc<World>,
+    gateway: Arc<Gateway>,
+    url: String,
+    curl: Option<String>,
+    tv_key: Option<String>,
+) -> Router {
     let start = {
         let world = Arc::clone(&world);
-        move || async move { Html(page::start(&url, curl.as_deref(), &world.outbox().clone())) }
+        move || async move {
+            let outbox = world.outbox().clone();
+            Html(page::start(&url, curl.as_deref(), tv_key.as_deref(), &outbox))
+        }
     };
     let control = Router::new()
         .route("/_local/health", get(control::health))

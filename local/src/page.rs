@@ -8,40 +8,72 @@ use crate::world::Outbox;
 
 const STYLE: &str = include_str!("page/local.css");
 const SCRIPT: &str = include_str!("page/local.js");
+const TV: &str = include_str!("page/tv.html");
+const TV_SCRIPT: &str = include_str!("page/tv.js");
 
 fn frame(title: &str, main: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{main}\n</main>\n</body>\n</html>\n"
     )
 }
 
-/// The start page: how to call what is there, and what was sent.
-pub(crate) fn start(public_url: &str, curl: Option<&str>, outbox: &Outbox) -> String {
+/// The start page: a TV to sign in on, how to call what is there, and what was sent.
+pub(crate) fn start(public_url: &str, curl: Option<&str>, tv_key: Option<&str>, outbox: &Outbox) -> String {
     let mut rows = String::new();
     for route in functions::ROUTES {
         let (method, path, name) = (route.method, escape_html(route.path), route.name);
         let _ = writeln!(rows, "<tr><td>{method}</td><td><code>{path}</code></td><td>{name}</td></tr>");
     }
-    let sign_in = curl.map(|curl| {
-        format!("<h2>Sign in</h2>\n<pre tabindex=\"0\"><code>{}</code></pre>\n", escape_html(curl))
+    let curl = curl.map(|curl| {
+        format!(
+            "<section>\n<h2>Sign in with curl</h2>\n<p>The name and the password work on the phone’s page too.</p>\n\
+             <pre tabindex=\"0\"><code>{}</code></pre>\n</section>\n",
+            escape_html(curl)
+        )
     });
-    let (sign_in, sent) = (sign_in.unwrap_or_default(), messages(outbox));
+    let (url, tv, curl) = (escape_html(public_url), tv(tv_key), curl.unwrap_or_default());
+    let (count, sent) = (count(outbox), messages(outbox));
     let main = format!(
-        "<h1>Usher</h1>\n<p class=\"lead\">Sign-in for screening rooms, running on <code>{public_url}</code>. \
-         Nothing leaves this machine.</p>\n\
-         {sign_in}<h2>Outbox</h2>\n<p>What would have gone out by e-mail and SMS, newest first. It updates by itself.</p>\n\
-         <div id=\"outbox\" aria-live=\"polite\">{sent}</div>\n\
-         <h2>Endpoints</h2>\n<div class=\"wide\"><table><thead><tr><th>Method</th><th>Path</th><th>Function</th></tr></thead>\
-         <tbody>\n{rows}</tbody></table></div>\n<script>{SCRIPT}</script>"
+        "<h1>Usher</h1>\n<p class=\"lead\">Sign-in for screening rooms, running on <code>{url}</code>. \
+         Nothing leaves this machine.</p>\n{tv}{curl}\
+         <section aria-labelledby=\"outbox-title\">\n<div class=\"bar\"><h2 id=\"outbox-title\">Outbox</h2>\
+         <p id=\"outbox-count\" aria-live=\"polite\">{count}</p></div>\n\
+         <p>What would have gone out by e-mail and SMS, newest first. It updates by itself.</p>\n\
+         <div id=\"outbox\" class=\"pane\" tabindex=\"0\" role=\"region\" aria-labelledby=\"outbox-title\">{sent}</div>\n\
+         </section>\n<section>\n<h2 id=\"endpoints\">Endpoints</h2>\n\
+         <div class=\"wide\" tabindex=\"0\" role=\"region\" aria-labelledby=\"endpoints\"><table>\
+         <thead><tr><th scope=\"col\">Method</th><th scope=\"col\">Path</th><th scope=\"col\">Function</th></tr></thead>\
+         <tbody>\n{rows}</tbody></table></div>\n</section>\n<script>{SCRIPT}</script>"
     );
     frame("Usher, local", &main)
+}
+
+/// A TV that signs in with an API key of the Watch surface, with the script that plays it.
+fn tv(key: Option<&str>) -> String {
+    match key {
+        Some(key) => {
+            format!("{}<script>{TV_SCRIPT}</script>\n", TV.replace("{{key}}", &escape_html(key)))
+        }
+        None => "<section>\n<h2>Sign in on a TV</h2>\n<p class=\"notice\">The provisioning document has no \
+                 Watch API key in it, so there is no TV.</p>\n</section>\n"
+            .to_owned(),
+    }
 }
 
 /// The outbox on a page of its own.
 pub(crate) fn outbox(outbox: &Outbox) -> String {
     frame("Outbox – Usher, local", &format!("<h1>Outbox</h1>\n<div id=\"outbox\">{}</div>", messages(outbox)))
+}
+
+/// As `local.js` writes it.
+fn count(outbox: &Outbox) -> String {
+    match outbox.email.len() + outbox.sms.len() {
+        1 => "1 message".to_owned(),
+        count => format!("{count} messages"),
+    }
 }
 
 fn messages(outbox: &Outbox) -> String {

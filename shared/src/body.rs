@@ -131,8 +131,16 @@ impl Object {
     /// # Errors
     /// Present, but neither `true` nor `false`.
     pub fn flag(&self, field: &str) -> Result<bool, Invalid> {
+        self.flag_or(field, false)
+    }
+
+    /// A boolean that is `default` when absent.
+    ///
+    /// # Errors
+    /// As [`Object::flag`].
+    pub fn flag_or(&self, field: &str, default: bool) -> Result<bool, Invalid> {
         match self.optional(field) {
-            None => Ok(false),
+            None => Ok(default),
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(_) => Err(self.invalid(field, "must be true or false")),
         }

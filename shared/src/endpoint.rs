@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lambda_http::http::Response;
-use lambda_http::{Error, Request, service_fn};
+use lambda_http::{Body, Error, Request, service_fn};
 use tokio::time::timeout;
 
 use crate::config::Environment;
@@ -41,7 +41,7 @@ pub const DEADLINE: Duration = Duration::from_secs(9);
 
 /// Answers one request and writes its one line of log. A panic is answered with 5000, and so is a
 /// call that takes too long.
-pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response<String> {
+pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response<Body> {
     let started = Instant::now();
     let call = Call::new(request);
     if !call.path_parameter("slash").is_empty() {

@@ -63,6 +63,10 @@ pub enum Failure {
         /// Whole seconds, at least 1.
         retry_after: i64,
     },
+    /// The device is none that signs in so, or not the one that asked; the text says which.
+    Device(&'static str),
+    /// Not refused, but not decided either: the QR code has not been answered yet.
+    Pending,
     /// Our fault, or a dependency's. The text is for the log and never for the client; it
     /// holds no secret and no personal data.
     Internal(String),
@@ -101,6 +105,8 @@ impl Failure {
             Self::Token => ("2003", 401, "Invalid or expired token"),
             Self::NotAllowed(what) => ("2101", 403, *what),
             Self::Invalid(invalid) => return ("4900", 400, invalid.to_string()),
+            Self::Device(what) => ("4901", 400, *what),
+            Self::Pending => ("3000", 202, "Waiting for approval"),
             Self::RateLimited { .. } => ("5001", 429, "Rate limited"),
             Self::Internal(_) => ("5000", 500, "Server error"),
         };

@@ -51,11 +51,16 @@ pub fn check_username(field: &str, text: &str) -> Result<(), Invalid> {
     if !(1..=64).contains(&text.chars().count()) || canonical.is_empty() {
         return Err(Invalid::new(field, "must be 1 to 64 characters"));
     }
-    let invisible = |c: char| c.is_whitespace() || c.is_control() || is_ignorable(c);
-    if text.contains('@') || canonical.contains('@') || text.chars().any(invisible) {
+    if text.contains('@') || canonical.contains('@') || text.chars().any(is_invisible) {
         return Err(Invalid::new(field, "must not contain white space, invisible characters or @"));
     }
     Ok(())
+}
+
+/// Whether a character shows as nothing, or as no more than a gap.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || is_ignorable(c)
 }
 
 /// Characters that show as nothing (Unicode's `Default_Ignorable_Code_Point`): two names that look

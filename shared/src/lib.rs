@@ -14,6 +14,7 @@ pub mod failure;
 pub mod identity;
 pub mod limits;
 pub mod log;
+pub mod login_code;
 pub mod mail;
 pub mod page;
 pub mod password;

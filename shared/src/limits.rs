@@ -34,6 +34,13 @@ pub const FORGOT_ADDRESS: Limit = Limit { name: "forgot-address", max: 10, windo
 pub const FORGOT_SOURCE: Limit = Limit { name: "forgot-source", max: 200, window: 60 * 60 };
 /// Reset codes tried from one source address, in all enterprises together.
 pub const RESET_SOURCE: Limit = Limit { name: "reset-source", max: 200, window: 15 * 60 };
+/// Login codes that one TV asks for.
+pub const QR_CODE_DEVICE: Limit = Limit { name: "qr-code-device", max: 30, window: 15 * 60 };
+/// Login codes asked for from one source address within an enterprise.
+pub const QR_CODE_SOURCE: Limit = Limit { name: "qr-code-source", max: 300, window: 15 * 60 };
+/// Login codes from one source address that no TV shows, or that another TV shows, in all enterprises
+/// and on all endpoints together. One that a TV shows is not counted.
+pub const QR_GUESS_SOURCE: Limit = Limit { name: "qr-guess-source", max: 50, window: 5 * 60 };
 
 /// One limit's counter for one subject in the window that holds one moment.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use lambda_http::Body;
 use lambda_http::http::header::{self, HeaderName, HeaderValue};
 use lambda_http::http::{Response, StatusCode};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::failure::Surface;
 pub struct Reply {
     /// The code as the client reads it (`W0000`), or the HTTP status where the answer has none.
     pub status_code: String,
-    response: Response<String>,
+    response: Response<Body>,
 }
 
 impl fmt::Debug for Reply {
@@ -23,8 +24,8 @@ impl fmt::Debug for Reply {
 }
 
 impl Reply {
-    fn new(http: u16, status_code: &str, content_type: &'static str, body: String) -> Self {
-        let mut response = Response::new(body);
+    fn new(http: u16, status_code: &str, content_type: &'static str, body: impl Into<Body>) -> Self {
+        let mut response = Response::new(body.into());
         *response.status_mut() = StatusCode::from_u16(http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -75,6 +76,19 @@ impl Reply {
             .header("referrer-policy", "no-referrer")
     }
 
+    /// A picture, which is a text in the case of SVG.
+    #[must_use]
+    pub fn picture(content_type: &'static str, picture: impl Into<Body>) -> Self {
+        Self::new(200, "200", content_type, picture).header("content-security-policy", "default-src 'none'")
+    }
+
+    /// A style sheet that may be cached for `max_age` seconds.
+    #[must_use]
+    pub fn style_sheet(css: String, max_age: u32) -> Self {
+        Self::new(200, "200", "text/css; charset=utf-8", css)
+            .header("cache-control", &format!("public, max-age={max_age}"))
+    }
+
     /// Sets a header.
     ///
     /// # Panics
@@ -94,7 +108,7 @@ impl Reply {
 
     /// The response that goes out, with the request's id on it.
     #[must_use]
-    pub fn into_response(self, request_id: &str) -> Response<String> {
+    pub fn into_response(self, request_id: &str) -> Response<Body> {
         let mut response = self.response;
         if let Ok(id) = HeaderValue::from_str(request_id) {
             response.headers_mut().insert("x-request-id", id);

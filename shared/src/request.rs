@@ -13,6 +13,15 @@ use crate::body::{Invalid, MAX_BYTES, Object};
 use crate::failure::Failure;
 use crate::private::Private;
 
+/// Who calls.
+#[derive(Debug)]
+pub enum Caller {
+    /// An application, by its API key.
+    Key(PresentedKey),
+    /// A user, by a token that nobody has looked at yet.
+    User(Private),
+}
+
 /// One HTTP request, as a handler reads it.
 pub struct Call {
     /// Epoch seconds at which API Gateway received the request (`requestContext.timeEpoch`); the
@@ -81,6 +90,23 @@ impl Call {
         Ok(token.into())
     }
 
+    /// Who calls an endpoint that takes either: an API key, or the token of a user. Three
+    /// dot-separated parts make it a token, and so does the scheme `JWT`.
+    ///
+    /// # Errors
+    /// As [`Call::user_token`] and [`Call::api_key`].
+    pub fn caller(&self) -> Result<Caller, Failure> {
+        let mut words = self.authorization().unwrap_or_default().split_ascii_whitespace();
+        let is_token = match (words.next(), words.next()) {
+            (Some(scheme), Some(credential)) => {
+                scheme.eq_ignore_ascii_case("jwt") || credential.split('.').count() == 3
+            }
+            (Some(bare), None) => bare.split('.').count() == 3,
+            _ => false,
+        };
+        if is_token { self.user_token().map(Caller::User) } else { self.api_key().map(Caller::Key) }
+    }
+
     /// The JSON body.
     ///
     /// # Errors
@@ -98,6 +124,22 @@ impl Call {
             return None;
         }
         form_urlencoded::parse(body).find_map(|(key, value)| (key == name).then(|| value.into_owned().into()))
+    }
+
+    /// A cookie's value.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<Private> {
+        let headers = self.request.headers().get_all(header::COOKIE).into_iter();
+        let cookies = headers.filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(';'));
+        let mut pairs = cookies.filter_map(|cookie| cookie.trim().split_once('='));
+        pairs.find_map(|(key, value)| (key == name).then(|| value.into()))
+    }
+
+    /// A parameter of the query; `None` when the address has none of that name.
+    #[must_use]
+    pub fn query_parameter(&self, name: &str) -> Option<String> {
+        let query = self.request.uri().query().unwrap_or_default().as_bytes();
+        form_urlencoded::parse(query).find_map(|(key, value)| (key == name).then(|| value.into_owned()))
     }
 
     /// A parameter of the path, as `reset_code`; empty when the route has none of that name.

@@ -24,6 +24,16 @@ fn gated() -> Vec<(&'static str, &'static str, Value)> {
             "watch-sign-up",
             json!({ "username": "nadia", "email": "nadia@acme.example", "password": "a new long password" }),
         ),
+        (
+            "/v2/watch/auth/login/qr/get-code",
+            "watch-qr-get-code",
+            json!({ "device": "AppleTV", "udid": "a television" }),
+        ),
+        (
+            "/v2/watch/auth/login/qr/get-token",
+            "watch-qr-get-token",
+            json!({ "login_code": "BCD3FGH", "udid": "a television" }),
+        ),
     ]
 }
 

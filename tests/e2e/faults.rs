@@ -21,6 +21,12 @@ fn calls(refresh_token: &str) -> Vec<(&'static str, Value)> {
             "users",
             json!({ "username": "nadia", "email": "nadia@acme.example", "password": "a new long password" }),
         ),
+        ("login/qr/get-code", json!({ "device": "AppleTV", "udid": "a television" })),
+        ("login/qr/get-token", json!({ "login_code": "BCD3FGH", "udid": "a television" })),
+        (
+            "login/qr",
+            json!({ "login_code": "BCD3FGH", "type": "pin", "credentials": { "pin": "K7QX-93WD" } }),
+        ),
     ]
 }
 

@@ -9,7 +9,7 @@ use functions::ROUTES;
 use lambda_http::{Context, RequestExt};
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
-use tests::{ANA, App};
+use tests::{ANA, App, Client};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -38,8 +38,8 @@ fn template_functions() -> BTreeMap<String, Yaml> {
 
 /// What a function's policy allows, as `dynamodb:GetItem`.
 fn allowed_actions(function: &Yaml) -> BTreeSet<String> {
-    let policies = function["Properties"]["Policies"].as_sequence().unwrap();
-    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_sequence().unwrap());
+    let policies = function["Properties"]["Policies"].as_sequence().into_iter().flatten();
+    let statements = policies.flat_map(|policy| policy["Statement"].as_sequence().unwrap());
     let actions = statements.flat_map(|statement| match &statement["Action"] {
         Yaml::Sequence(actions) => actions.clone(),
         one => vec![one.clone()],
@@ -116,7 +116,7 @@ async fn every_event_runs_as_it_is_against_the_demo() {
         let handler = (route.build)(app.operator()).await.unwrap();
         let request = lambda_http::request::from_str(&event).unwrap();
         let answer = handler(request.with_lambda_context(Context::default())).await;
-        assert_eq!(answer.status().as_u16(), status, "{name}: {}", answer.body());
+        assert_eq!(answer.status().as_u16(), status, "{name}: {:?}", answer.body());
     }
 }
 
@@ -133,6 +133,8 @@ async fn call_everything(app: &App) {
     watch.post("/v2/watch/auth/logout", json!({ "token": tokens.token })).await.expect(200, "W0000");
     watch.post("/v2/watch/auth/users", new_person()).await.expect(200, "W0000");
     app.anonymous().get("/.well-known/jwks.json").await;
+    app.anonymous().get("/assets/page.css").await;
+    sign_in_on_a_tv(app, &watch.sign_in("ana", ANA).await.token).await;
     for by_page in [false, true] {
         watch
             .post("/v2/watch/auth/forgot-password", json!({ "email": "ana@acme.example" }))
@@ -152,6 +154,36 @@ async fn call_everything(app: &App) {
     }
 }
 
+/// Signs a TV in each way in which that can be done.
+async fn sign_in_on_a_tv(app: &App, token: &str) {
+    let watch = app.watch();
+    let code = watch.get_code("tv").await;
+    for picture in ["png", "svg"] {
+        assert_eq!(app.anonymous().get(&format!("/qr/{code}/image.{picture}")).await.status, 200);
+    }
+    watch.get_token(&code, "tv").await.expect(202, "W3000");
+    app.authorized(token).approve(&code).await.expect(200, "W0000");
+    app.advance(10);
+    watch.get_token(&code, "tv").await.expect(200, "W0000");
+    let credentials = json!({ "username": "ana", "password": ANA });
+    let body =
+        json!({ "login_code": watch.get_code("tv").await, "type": "password", "credentials": credentials });
+    watch.post("/v2/watch/auth/login/qr", body).await.expect(200, "W0000");
+    let (phone, page, csrf) = open_page(app, &watch.get_code("tv").await).await;
+    let form = [("csrf", csrf.as_str()), ("username", "ana"), ("password", ANA)];
+    assert_eq!(phone.post_form(&page, &form).await.status, 200);
+    assert_eq!(phone.post_form(&page, &[("csrf", &csrf), ("answer", "approve")]).await.status, 200);
+}
+
+/// A phone's browser on the page of a code, with its form's token.
+async fn open_page(app: &App, code: &str) -> (Client, String, String) {
+    let page = format!("/qr/{code}");
+    let answer = app.anonymous().get(&page).await;
+    let cookie = answer.header("set-cookie").split(';').next().unwrap();
+    let csrf = cookie.split('=').nth(1).unwrap().to_owned();
+    (app.anonymous().with_cookie(cookie), page, csrf)
+}
+
 fn new_person() -> Value {
     json!({ "username": "nadia", "email": "nadia@acme.example", "password": "one ticket for the balcony" })
 }
@@ -165,7 +197,8 @@ async fn the_template_allows_what_the_functions_do_and_no_more() {
     call_everything(&app).await;
     for route in ROUTES {
         (route.build)(app.stack.place.environment(route.name)).await.unwrap();
-        app.watch().send(route.method, &route.path.replace("{reset_code}", "x"), "not JSON").await;
+        let path = route.path.replace("{reset_code}", "x").replace("{login_code}", "x");
+        app.watch().send(route.method, &path, "not JSON").await;
     }
     app.fail("ses", "*", "server_error", 3).await;
     app.watch().post("/v2/watch/auth/forgot-password", json!({ "email": "ana@acme.example" })).await;
@@ -202,6 +235,8 @@ async fn every_call_costs_what_the_readme_says() {
     let person =
         json!({ "username": "noor", "email": "noor@acme.example", "password": "one ticket for the balcony" });
     let forgot = json!({ "email": "ana@acme.example" });
+    let qr = "/v2/watch/auth/login/qr";
+    let codes = [watch.get_code("tv").await, watch.get_code("tv").await, watch.get_code("tv").await];
     let mut measured = BTreeMap::new();
     let mut note = |row: &str| {
         let function = row.split(',').next().unwrap();
@@ -222,6 +257,31 @@ async fn every_call_costs_what_the_readme_says() {
     note("watch-token-refresh, rotating");
     app.authorized(&tokens.token).get("/v2/watch/auth/session").await.expect(200, "W0000");
     note("watch-session");
+    watch.get_code("tv").await;
+    note("watch-qr-get-code");
+    watch.get_token(&codes[0], "tv").await.expect(202, "W3000");
+    note("watch-qr-get-token, pending");
+    app.authorized(&tokens.token).approve(&codes[0]).await.expect(200, "W0000");
+    note("watch-qr-approve, token");
+    let credentials = json!({ "username": "ana", "password": new });
+    let body = json!({ "login_code": codes[1], "type": "password", "credentials": credentials });
+    watch.post(qr, body).await.expect(200, "W0000");
+    note("watch-qr-approve, password");
+    app.advance(10);
+    watch.get_token(&codes[0], "tv").await.expect(200, "W0000");
+    note("watch-qr-get-token, approved");
+    for picture in ["png", "svg"] {
+        app.anonymous().get(&format!("/qr/{}/image.{picture}", codes[2])).await;
+        note(&format!("qr-image-{picture}"));
+    }
+    let (phone, page, csrf) = open_page(&app, &codes[2]).await;
+    note("qr-page");
+    phone.post_form(&page, &[("csrf", &csrf), ("username", "ana"), ("password", new)]).await;
+    note("qr-submit, password");
+    phone.post_form(&page, &[("csrf", &csrf), ("answer", "approve")]).await;
+    note("qr-submit, answer");
+    app.anonymous().get("/assets/page.css").await;
+    note("page-style");
     watch.post("/v2/watch/auth/logout", json!({ "token": tokens.token })).await.expect(200, "W0000");
     note("watch-logout");
     watch.post("/v2/watch/auth/users", person).await.expect(200, "W0000");

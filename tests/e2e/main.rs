@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod assets;
 mod common;
 mod faults;
 mod house;
 mod local;
+mod qr;
 mod reset;
 mod runtime_api;
 mod tokens;

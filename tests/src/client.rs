@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Notes every value of a field that must not be logged.
 pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
-    const PRIVATE: [&str; 9] = [
+    const PRIVATE: [&str; 13] = [
         "password",
         "new_password",
         "pin",
@@ -18,6 +18,10 @@ pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
         "email",
         "key",
         "password_hash",
+        "login_code",
+        "udid",
+        "device_code",
+        "csrf",
     ];
     match value {
         Value::Object(fields) => {
@@ -41,6 +45,7 @@ pub struct Client {
     pub(crate) http: reqwest::Client,
     pub(crate) url: String,
     pub(crate) authorization: Option<String>,
+    pub(crate) cookie: Option<String>,
     pub(crate) secrets: Arc<Mutex<Vec<String>>>,
 }
 
@@ -62,13 +67,21 @@ impl Client {
         self
     }
 
+    /// The same client, with a cookie.
+    pub fn with_cookie(mut self, cookie: &str) -> Self {
+        self.cookie = Some(cookie.to_owned());
+        self
+    }
+
     fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let request = self.http.request(method, format!("{}{path}", self.url));
-        match &self.authorization {
-            Some(header) => request.header("authorization", header),
-            None => request,
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        for (name, value) in [("authorization", &self.authorization), ("cookie", &self.cookie)] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
         }
+        request
     }
 
     /// Sends any bytes as a JSON body.
@@ -109,10 +122,11 @@ impl Client {
         let answer = request.send().await.expect("the stack answers");
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
-        let text = answer.text().await.expect("a body");
+        let bytes = answer.bytes().await.expect("a body").to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or_default();
         remember(&self.secrets, &body);
-        Answer { status, headers, text, body }
+        Answer { status, headers, bytes, text, body }
     }
 
     /// Signs in by password and expects success.
@@ -132,6 +146,32 @@ impl Client {
         self.post("/v2/watch/auth/login", json!({ "type": "pin", "credentials": { "pin": pin } })).await
     }
 
+    /// Asks for a login code as the Apple TV `udid`, and expects success.
+    pub async fn get_code(&self, udid: &str) -> String {
+        let answer = self.try_get_code(udid).await.expect(200, "W0000");
+        answer.body["login_code"].as_str().expect("a code").to_owned()
+    }
+
+    /// Asks for a login code as the Apple TV `udid`.
+    pub async fn try_get_code(&self, udid: &str) -> Answer {
+        self.post("/v2/watch/auth/login/qr/get-code", json!({ "device": "AppleTV", "udid": udid })).await
+    }
+
+    /// Asks whether somebody has answered a code, as the device `udid`.
+    pub async fn get_token(&self, code: &str, udid: &str) -> Answer {
+        self.post("/v2/watch/auth/login/qr/get-token", json!({ "login_code": code, "udid": udid })).await
+    }
+
+    /// Lets the device that shows a code sign in, with the token that this client carries.
+    pub async fn approve(&self, code: &str) -> Answer {
+        self.post("/v2/watch/auth/login/qr", json!({ "login_code": code })).await
+    }
+
+    /// Refuses the device that shows a code, with the token that this client carries.
+    pub async fn refuse(&self, code: &str) -> Answer {
+        self.post("/v2/watch/auth/login/qr", json!({ "login_code": code, "approve": false })).await
+    }
+
     /// Refreshes.
     pub async fn refresh(&self, refresh_token: &str) -> Answer {
         self.post("/v2/watch/auth/token/refresh", json!({ "refresh_token": refresh_token })).await
@@ -146,6 +186,8 @@ pub struct Answer {
     /// The headers.
     pub headers: reqwest::header::HeaderMap,
     /// The body as it came.
+    pub bytes: Vec<u8>,
+    /// The body as text.
     pub text: String,
     /// The body as JSON; null when it is none.
     pub body: Value,

@@ -116,6 +116,7 @@ impl App {
             http: reqwest::Client::new(),
             url: self.stack.place.url.clone(),
             authorization: authorization.map(ToOwned::to_owned),
+            cookie: None,
             secrets: Arc::clone(&self.secrets),
         }
     }
@@ -147,6 +148,11 @@ impl App {
     /// Ana, signed in with [`App::watch`].
     pub async fn ana(&self) -> SignedIn {
         self.watch().sign_in("ana", ANA).await
+    }
+
+    /// A client with Ana's token.
+    pub async fn phone(&self) -> Client {
+        self.authorized(&format!("JWT {}", self.ana().await.token))
     }
 
     /// Moves the stack's clock.

@@ -4,7 +4,7 @@
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
-use shared::page::{escape_html, page};
+use shared::page::{Outcome, escape_html, page};
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::enterprise::Enterprise;
@@ -30,12 +30,13 @@ impl Endpoint for ResetPage {
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let code = call.path_parameter("reset_code").into();
         let (enterprise, _) = self.recovery.open(call, &code).await?;
-        Ok(form(200, &enterprise, None))
+        Ok(form(&enterprise, None))
     }
 }
 
 /// The form, with what was wrong with the last try. It is sent to the page's own address.
-pub(super) fn form(http: u16, enterprise: &Enterprise, problem: Option<&str>) -> Reply {
+pub(super) fn form(enterprise: &Enterprise, problem: Option<&str>) -> Reply {
+    let outcome = if problem.is_some() { Outcome::Problem } else { Outcome::Shown };
     let (described, problem) = problem.map_or_else(Default::default, |problem| {
         let problem = escape_html(problem);
         (" error", format!("<p class=\"error\" id=\"error\" role=\"alert\">{problem}</p>"))
@@ -52,5 +53,5 @@ pub(super) fn form(http: u16, enterprise: &Enterprise, problem: Option<&str>) ->
          <input id=\"again\" name=\"again\" type=\"password\" autocomplete=\"new-password\" required minlength=\"{shortest}\">\n\
          <button>Set password</button>\n</form>"
     );
-    page(http, enterprise.brand(), "Set a new password", &main)
+    page(outcome, enterprise, "Set a new password", &main)
 }

@@ -5,7 +5,7 @@ use shared::body::Invalid;
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
-use shared::page::page;
+use shared::page::{Outcome, page};
 use shared::password;
 use shared::private::Private;
 use shared::reply::Reply;
@@ -37,12 +37,12 @@ impl Endpoint for ResetSubmit {
         let (enterprise, person) = self.recovery.open(call, &code).await?;
         let new = match read_form(call, &enterprise, &person) {
             Ok(new) => new,
-            Err(problem) => return Ok(form(400, &enterprise, Some(&problem))),
+            Err(problem) => return Ok(form(&enterprise, Some(&problem))),
         };
         self.recovery.set_password(call, &enterprise, &code, &person, &new).await?;
         let main =
             "<p>Every device was signed out. You can close this page and sign in with the new password.</p>";
-        Ok(page(200, enterprise.brand(), "Your password is set", main))
+        Ok(page(Outcome::Shown, &enterprise, "Your password is set", main))
     }
 }
 

@@ -3,6 +3,9 @@
 pub mod forgot_password;
 pub mod login;
 pub mod logout;
+pub mod qr_approve;
+pub mod qr_get_code;
+pub mod qr_get_token;
 pub mod reset_password;
 pub mod session;
 pub mod sign_up;

@@ -8,9 +8,10 @@ use super::document::{ApiKeyEntry, Document, EnterpriseEntry, UserEntry};
 use crate::api_key::{PresentedKey, is_id};
 use crate::body::Invalid;
 use crate::identity::{self, canonical};
+use crate::page;
 use crate::password;
 use crate::pin;
-use crate::store::enterprise::{MailSettings, Settings};
+use crate::store::enterprise::{MailSettings, PageSettings, Settings};
 
 /// Checks a whole document that has been read from `text`.
 pub(super) fn check(document: &Document, text: &str) -> Result<(), Invalid> {
@@ -27,17 +28,17 @@ pub(super) fn check(document: &Document, text: &str) -> Result<(), Invalid> {
 /// Refuses settings that nobody knows. Stored settings are read more leniently: during a deployment
 /// older functions meet newer ones.
 fn check_settings_names(text: &str) -> Result<(), Invalid> {
-    let all = MailSettings {
-        name: Some(String::new()),
-        from: Some(String::new()),
-        reset_page: Some(String::new()),
-    };
-    let known = json!(Settings { mail: all, ..Settings::default() });
+    let some = || Some(String::new());
+    let mail = MailSettings { name: some(), from: some(), reset_page: some() };
+    let page = PageSettings { logo: some(), accent: some(), background: some() };
+    let known = json!(Settings { mail, page, ..Settings::default() });
     let document: Value = serde_json::from_str(text).unwrap_or_default();
     for (index, enterprise) in document["enterprises"].as_array().into_iter().flatten().enumerate() {
         let place = format!("enterprises[{index}].settings");
         check_names(&enterprise["settings"], &known, &place)?;
-        check_names(&enterprise["settings"]["mail"], &known["mail"], &format!("{place}.mail"))?;
+        for group in ["mail", "page"] {
+            check_names(&enterprise["settings"][group], &known[group], &format!("{place}.{group}"))?;
+        }
     }
     Ok(())
 }
@@ -116,17 +117,30 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
     if let Some(from) = &settings.mail.from {
         identity::check_email(&field("mail.from"), from)?;
     }
-    let is_page = |page: &String| {
-        (page.starts_with("https://")
-            || page.starts_with("http://localhost")
-            || page.starts_with("http://127.0.0.1"))
-            && !page.ends_with('/')
-    };
+    let is_page = |page: &String| is_web(page) && !page.ends_with('/');
     require(
         settings.mail.reset_page.as_ref().is_none_or(is_page),
         &field("mail.reset_page"),
         "must be an https URL without a trailing slash",
-    )
+    )?;
+    // It goes into a header, where `;` and `,` would end it, and a policy has no queries.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%@+".contains(c);
+    require(
+        settings.page.logo.as_ref().is_none_or(|logo| is_web(logo) && logo.chars().all(is_plain)),
+        &field("page.logo"),
+        "must be an https URL of letters, digits and -._~:/%@+",
+    )?;
+    for (name, colour) in [("accent", &settings.page.accent), ("background", &settings.page.background)] {
+        let is_colour = |colour: &String| colour.strip_prefix('#').and_then(page::Colour::read).is_some();
+        let rule = "must be a colour as #1f3fd1";
+        require(colour.as_ref().is_none_or(is_colour), &field(&format!("page.{name}")), rule)?;
+    }
+    Ok(())
+}
+
+/// Whether a page or picture at `url` reaches a browser unchanged: HTTPS, or this machine.
+fn is_web(url: &str) -> bool {
+    ["https://", "http://localhost", "http://127.0.0.1"].iter().any(|start| url.starts_with(start))
 }
 
 impl ApiKeyEntry {

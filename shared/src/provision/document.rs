@@ -73,6 +73,8 @@ pub struct ApiKeyEntry {
     revoked: bool,
     #[serde(default)]
     refresh_rotation: bool,
+    #[serde(default)]
+    qr_device_code: bool,
 }
 
 /// A person.
@@ -172,11 +174,19 @@ impl ApiKeyEntry {
             not_after: self.expires_at,
             revoked: self.revoked,
             refresh_rotation: self.refresh_rotation,
+            qr_device_code: self.qr_device_code,
         }
     }
 }
 
 impl Document {
+    /// The first API key of the Watch surface that works and that the document has in full.
+    #[must_use]
+    pub fn watch_key(&self) -> Option<&Private> {
+        let mut keys = self.enterprises.iter().flat_map(|enterprise| &enterprise.api_keys);
+        keys.find_map(|entry| entry.key.as_ref().filter(|_| entry.surface == "watch" && !entry.revoked))
+    }
+
     /// Reads and checks a file.
     ///
     /// # Errors
@@ -249,20 +259,21 @@ mod tests {
 
     #[test]
     fn every_field_there_is_can_stand_in_a_document() {
-        let document = r#"{"enterprises":[{
+        let document = r##"{"enterprises":[{
             "id":"acme","name":"Acme Pictures","domains":["acme.localhost"],
             "settings":{"watch_methods":["password","pin"],"refresh_seconds_min":86400,"refresh_seconds_max":2592000,
                 "signup":true,"sso_only":false,"otp_countries":["US","GB","IN"],"polling_interval":10,
-                "password_min_length":15,"mail":{"name":"A","from":"a@acme.example","reset_page":"https://acme.example/r"}},
+                "password_min_length":15,"mail":{"name":"A","from":"a@acme.example","reset_page":"https://acme.example/r"},
+                "page":{"logo":"https://cdn.acme.example/logo.svg","accent":"#1f3fd1","background":"#f4f4f6"}},
             "sso":{"issuer":"http://127.0.0.1:9100","client_id":"usher","client_secret":"s",
                 "redirect_uri":"http://localhost:3000/login/sso_callback","jit":false},
             "api_keys":[{"id":"acme-watch","key":"usk_acme_acme-watch_0123456789abcdefghijklmnopqrstuv",
-                "surface":"watch","expires_at":null,"revoked":false,"refresh_rotation":false}],
+                "surface":"watch","expires_at":null,"revoked":false,"refresh_rotation":false,"qr_device_code":true}],
             "users":[{"username":"ana","email":"ana@acme.example","password":"x","roles":["viewer"],
                 "surfaces":["watch","vidizmo"],"client_secret":"x","disabled":false}],
             "pins":[{"pin":"K7QX-93WD","label":"FYC 2026","expires_at":null,"disabled":false}],
             "screeners":[{"key":"scr-1","two_factor":true,"force_login":false,"link_type":true}]
-        }]}"#;
+        }]}"##;
         Document::parse(document).unwrap();
         Document::parse(r#"{"enterprises":[{"id":"acme","name":"Acme"}]}"#).unwrap();
     }

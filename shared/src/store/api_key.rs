@@ -23,6 +23,9 @@ pub struct ApiKey {
     /// Whether a refresh hands out a new refresh token.
     #[serde(default)]
     pub refresh_rotation: bool,
+    /// Whether a TV gets a secret beside its login code, and has to show it for its tokens.
+    #[serde(default)]
+    pub qr_device_code: bool,
 }
 
 impl ApiKey {

@@ -44,6 +44,8 @@ pub struct Settings {
     pub password_min_length: usize,
     /// How e-mails look.
     pub mail: MailSettings,
+    /// How pages look.
+    pub page: PageSettings,
 }
 
 /// How an enterprise's e-mails look. What is absent is the deployment's.
@@ -59,6 +61,21 @@ pub struct MailSettings {
     /// The page that reset links open, without a trailing slash; `<public URL>/reset` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset_page: Option<String>,
+}
+
+/// How an enterprise's pages look. What is absent is Usher's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PageSettings {
+    /// The logo's URL: the one picture that a page's policy allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo: Option<String>,
+    /// The buttons' colour, as `#1f3fd1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accent: Option<String>,
+    /// The colour around the card, as `#f4f4f6`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub background: Option<String>,
 }
 
 /// An enterprise's `OpenID` provider.
@@ -87,6 +104,7 @@ impl Default for Settings {
             polling_interval: 10,
             password_min_length: crate::password::MIN_CHARS,
             mail: MailSettings::default(),
+            page: PageSettings::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod counter;
 pub mod enterprise;
 pub mod identity;
 pub mod key_set;
+pub mod pairing;
 pub mod pin;
 pub mod reset;
 pub mod session;
@@ -23,7 +24,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
+pub use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, KeysAndAttributes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -99,6 +101,8 @@ impl Default for Operation {
 pub struct Cancelled {
     /// For each write, in order, whether its own condition failed.
     pub failed: Vec<bool>,
+    /// For each write whose condition failed and that asks for it, the item as it is.
+    pub found: Vec<Option<Attributes>>,
 }
 
 /// The table.
@@ -121,12 +125,25 @@ impl Store {
     /// # Errors
     /// When `DynamoDB` does not answer, or not in full.
     pub async fn read<const N: usize>(&self, keys: [&Key; N]) -> Result<[Option<Attributes>; N], Error> {
-        let items = if let [key] = keys.as_slice() {
-            self.get(key).await?.into_iter().collect()
-        } else {
-            self.batch_get(&keys).await?
-        };
+        let items = self.fetch(&keys).await?;
         Ok(keys.map(|key| items.iter().find(|item| key.names(item)).cloned()))
+    }
+
+    /// [`Store::read`] where the number of keys is not known beforehand.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn read_all(&self, keys: &[&Key]) -> Result<Vec<Option<Attributes>>, Error> {
+        let items = self.fetch(keys).await?;
+        Ok(keys.iter().map(|key| items.iter().find(|item| key.names(item)).cloned()).collect())
+    }
+
+    async fn fetch(&self, keys: &[&Key]) -> Result<Vec<Attributes>, Error> {
+        if let [key] = keys {
+            Ok(self.get(key).await?.into_iter().collect())
+        } else {
+            self.batch_get(keys).await
+        }
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Attributes>, Error> {
@@ -227,13 +244,16 @@ impl Store {
             let answer = request.set_transact_items(Some(writes.clone())).send().await;
             let Err(error) = answer else { return Ok(Some(Ok(()))) };
             match reasons(&error) {
-                Some(reasons) if reasons.iter().any(|code| code == "ConditionalCheckFailed") => {
-                    let failed = reasons.iter().map(|code| code == "ConditionalCheckFailed").collect();
-                    return Ok(Some(Err(Cancelled { failed })));
+                Some(reasons) if reasons.iter().any(has_failed) => {
+                    let failed = reasons.iter().map(has_failed).collect();
+                    let found = reasons.iter().map(|reason| reason.item.clone()).collect();
+                    return Ok(Some(Err(Cancelled { failed, found })));
                 }
-                Some(reasons) if reasons.iter().all(|code| code == "None" || is_passing(code)) => {}
+                Some(reasons)
+                    if reasons.iter().all(|reason| code(reason) == "None" || is_passing(code(reason))) => {}
                 Some(reasons) => {
-                    return Err(Error(format!("TransactWriteItems cancelled: {}", reasons.join(" "))));
+                    let codes: Vec<_> = reasons.iter().map(code).collect();
+                    return Err(Error(format!("TransactWriteItems cancelled: {}", codes.join(" "))));
                 }
                 None if error.code().is_some_and(is_passing) => {}
                 None => return Err(Error(describe("TransactWriteItems", &error))),
@@ -257,14 +277,21 @@ fn is_passing(code: &str) -> bool {
 }
 
 /// A cancelled transaction's reason for each write; `None` for any other error.
-fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<String>> {
-    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
-    else {
-        return None;
-    };
-    let code =
-        |reason: &aws_sdk_dynamodb::types::CancellationReason| reason.code().unwrap_or("None").to_owned();
-    Some(cancelled.cancellation_reasons().iter().map(code).collect())
+fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<&[CancellationReason]> {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            Some(cancelled.cancellation_reasons())
+        }
+        _ => None,
+    }
+}
+
+fn code(reason: &CancellationReason) -> &str {
+    reason.code().unwrap_or("None")
+}
+
+fn has_failed(reason: &CancellationReason) -> bool {
+    code(reason) == "ConditionalCheckFailed"
 }
 
 /// Waits before attempt `attempt + 1`: 10 ms, doubling, with a random half of it on top.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::api_key::ApiKey;
 use super::user::User;
 use super::{Attributes, Error, Key, Store, item, number, parse, text, write};
-use crate::failure::Failure;
+use crate::crypto;
+use crate::failure::{Failure, Surface};
 
 /// Seconds for which a spent refresh token still gives its successor.
 pub const ROTATION_GRACE: i64 = 10;
@@ -47,7 +48,41 @@ pub struct Session {
     pub ended_at: Option<i64>,
 }
 
+/// Whose session it is going to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The user's id.
+    pub user: String,
+    /// The user's epoch when they signed in.
+    pub epoch: i64,
+    /// `viewer`, `admin`, `owner`.
+    pub roles: Vec<String>,
+    /// How they signed in; see [`Session::amr`].
+    pub amr: Vec<String>,
+}
+
 impl Session {
+    /// A new session of `holder`, opened with the key `api_key` of `surface`, that lives for so many
+    /// seconds.
+    #[must_use]
+    pub fn new(holder: &Holder, api_key: &str, surface: Surface, now: i64, seconds: i64) -> Self {
+        Self {
+            id: crypto::new_id(),
+            user: holder.user.clone(),
+            api_key: api_key.to_owned(),
+            surface: surface.name().to_owned(),
+            epoch: holder.epoch,
+            amr: holder.amr.clone(),
+            refresh_jti: crypto::new_id(),
+            previous_jti: None,
+            rotated_at: None,
+            sealed_successor: None,
+            created_at: now,
+            expires_at: now + seconds,
+            ended_at: None,
+        }
+    }
+
     /// The item's key.
     #[must_use]
     pub fn key(enterprise: &str, user: &str, id: &str) -> Key {

@@ -1,7 +1,7 @@
 //! Users: profile and epoch. A user's sessions lie beside it under one partition key; raising the
 //! epoch ends them all.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
@@ -81,6 +81,20 @@ impl Store {
                 .condition_expression("epoch = :epoch")
                 .expression_attribute_values(":epoch", number(epoch))
         ))
+    }
+
+    /// Requires that a user is still at `epoch` and may sign in, as a part of a transaction.
+    #[must_use]
+    pub fn requiring_user(&self, enterprise: &str, user: &str, epoch: i64) -> TransactWriteItem {
+        write!(
+            condition_check,
+            ConditionCheck::builder()
+                .table_name(&self.table)
+                .set_key(Some(User::key(enterprise, user).attributes()))
+                .condition_expression("epoch = :epoch AND disabled = :no")
+                .expression_attribute_values(":epoch", number(epoch))
+                .expression_attribute_values(":no", AttributeValue::Bool(false))
+        )
     }
 
     /// Ends all sessions of a user who is still at `epoch`, as a write of a transaction.

@@ -1,5 +1,7 @@
 //! `POST /v2/watch/auth/login`
 
+mod qr;
+
 use serde_json::{Value, json};
 use tests::{ANA, App, at_once, count, part};
 

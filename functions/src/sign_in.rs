@@ -1,0 +1,373 @@
+//! Signing a person in by password or by PIN: what the login and the answer to a TV have in common.
+//!
+//! Two steps to the table. First, side by side: read the API key, the enterprise and the credential,
+//! and reserve a try with each limit. Then, after the comparison, one transaction: do what the caller
+//! wants done with it and free the tries, or count the failure everywhere. A thousand guesses at once
+//! reserve a thousand tries, and those beyond the limit are never compared. Only with a key that a
+//! warm function has not seen yet is the try reserved after the read, so that nobody can use up
+//! other people's tries with keys that are made up.
+
+use std::sync::Arc;
+
+use futures_util::future::{join_all, try_join_all};
+use shared::api_key::{PresentedKey, SeenKeys};
+use shared::body::{Invalid, Object};
+use shared::cache::Cached;
+use shared::config::Environment;
+use shared::failure::{Failure, Surface};
+use shared::identity::{self, canonical};
+use shared::limits::{self, Counter};
+use shared::password::{self, Match};
+use shared::pin;
+use shared::private::Private;
+use shared::request::Call;
+use shared::secrets;
+use shared::store::api_key::ApiKey;
+use shared::store::enterprise::Enterprise;
+use shared::store::identity::Identity;
+use shared::store::pin::Pin;
+use shared::store::session::Holder;
+use shared::store::{Attributes, Key, Operation, Store, TransactWriteItem, parse};
+
+/// What a person gives.
+pub(crate) enum Credential {
+    Password { username: Private, password: Private },
+    Pin(Private),
+}
+
+impl Credential {
+    /// Reads `type` and `credentials`.
+    pub(crate) fn parse(body: &Object) -> Result<Self, Invalid> {
+        let kind = body.text("type", 16)?;
+        let credentials = body.object("credentials")?;
+        match kind.as_str() {
+            "password" => Ok(Self::Password {
+                username: credentials.private("username", identity::MAX_CHARS)?,
+                password: credentials.private("password", password::MAX_CHARS)?,
+            }),
+            "pin" => Ok(Self::Pin(credentials.private("pin", pin::MAX_CHARS)?)),
+            _ => Err(Invalid::new("type", "must be \"password\" or \"pin\"")),
+        }
+    }
+
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Password { .. } => "password",
+            Self::Pin(_) => "pin",
+        }
+    }
+
+    /// Refuses a credential of a kind that the enterprise has not enabled.
+    pub(crate) fn require_enabled(&self, enterprise: &Enterprise) -> Result<(), Failure> {
+        require_method(self.method(), enterprise)
+    }
+}
+
+fn require_method(method: &str, enterprise: &Enterprise) -> Result<(), Failure> {
+    if enterprise.settings.has_watch_method(method) {
+        Ok(())
+    } else {
+        Err(Failure::NotAllowed("This way of signing in is not enabled"))
+    }
+}
+
+/// What lets a person try.
+pub(crate) enum Gate<'a> {
+    /// An API key that has not been looked at yet.
+    Key(&'a PresentedKey),
+    /// An enterprise, for a caller that has been looked at.
+    Open(&'a Enterprise),
+}
+
+impl Gate<'_> {
+    fn enterprise(&self) -> &str {
+        match self {
+            Self::Key(key) => &key.enterprise,
+            Self::Open(enterprise) => &enterprise.id,
+        }
+    }
+
+    /// What has to be read for the gate itself.
+    fn keys(&self) -> Vec<Key> {
+        match self {
+            Self::Key(key) => {
+                vec![ApiKey::key(&key.enterprise, &key.id), Enterprise::key(&key.enterprise)]
+            }
+            Self::Open(_) => Vec::new(),
+        }
+    }
+}
+
+/// One try.
+struct Attempt<'a> {
+    call: &'a Call,
+    gate: Gate<'a>,
+    method: &'static str,
+    /// Under which the attempt is counted.
+    operation: Operation,
+}
+
+impl Attempt<'_> {
+    /// Checks key, surface and method, in that order, by what [`Gate::keys`] gave.
+    fn authorize(&self, items: &[Option<Attributes>]) -> Result<Enterprise, Failure> {
+        let enterprise = match (&self.gate, items) {
+            (Gate::Key(key), [api_key, enterprise]) => {
+                key.authorize(parse(api_key.clone())?, Surface::Watch, self.call.now)?;
+                parse::<Enterprise>(enterprise.clone())?.ok_or(Failure::ApiKey)?
+            }
+            (Gate::Open(enterprise), _) => (*enterprise).clone(),
+            (Gate::Key(_), _) => return Err(Failure::ApiKey),
+        };
+        require_method(self.method, &enterprise)?;
+        Ok(enterprise)
+    }
+}
+
+/// Somebody whose credential is right, before that has had any effect: see [`SignIn::complete`].
+pub(crate) struct Verified {
+    pub(crate) enterprise: Enterprise,
+    pub(crate) holder: Holder,
+    /// The user name, or the PIN's label.
+    pub(crate) name: Private,
+    /// The tries that were reserved for it.
+    taken: Vec<Counter>,
+    /// Writes that free the tries.
+    freeing: Vec<TransactWriteItem>,
+    /// The counter under the person's other name, which must not be used up.
+    other_name: Option<Counter>,
+    /// A password whose hash is weaker than today's.
+    outdated: Option<(Identity, Private)>,
+    operation: Operation,
+}
+
+/// Signs people in.
+#[derive(Debug)]
+pub(crate) struct SignIn {
+    pub(crate) store: Store,
+    pepper: Arc<Cached<Vec<u8>>>,
+    seen_keys: SeenKeys,
+    /// For the log.
+    function: &'static str,
+}
+
+impl SignIn {
+    pub(crate) async fn new(environment: &Environment, function: &'static str) -> Result<Self, Failure> {
+        let pepper = secrets::pepper(environment).await?;
+        Ok(Self { store: Store::new(environment), pepper, seen_keys: SeenKeys::default(), function })
+    }
+
+    /// Checks a credential, with a try reserved for it.
+    pub(crate) async fn verify(
+        &self,
+        call: &Call,
+        gate: Gate<'_>,
+        credential: Credential,
+    ) -> Result<Verified, Failure> {
+        let attempt = Attempt { call, gate, method: credential.method(), operation: Operation::new() };
+        match credential {
+            Credential::Password { username, password } => {
+                Box::pin(self.by_password(attempt, &username, password)).await
+            }
+            Credential::Pin(pin) => self.by_pin(attempt, &pin).await,
+        }
+    }
+
+    /// Carries out `writes` for somebody who was verified, and frees their tries, in one transaction.
+    /// When one of `writes` is refused, nothing is done, the tries are given back, and the call fails
+    /// with `otherwise`.
+    pub(crate) async fn complete(
+        &self,
+        call: &Call,
+        verified: Verified,
+        writes: Vec<TransactWriteItem>,
+        otherwise: Failure,
+    ) -> Result<(), Failure> {
+        let Verified { enterprise, taken, freeing, other_name, outdated, operation, .. } = verified;
+        let mut all: Vec<_> =
+            other_name.iter().map(|counter| self.store.clearing_unless_used_up(counter)).collect();
+        all.extend(freeing);
+        all.extend(writes);
+        match self.store.transact(all).await {
+            Ok(Ok(())) => {}
+            Ok(Err(cancelled)) => {
+                if let Some(counter) = other_name.filter(|_| cancelled.failed[0]) {
+                    return Err(counter.refusal(call.now));
+                }
+                self.give_back(call, &operation, &taken).await;
+                return Err(otherwise);
+            }
+            Err(error) => {
+                self.give_back(call, &operation, &taken).await;
+                return Err(error.into());
+            }
+        }
+        if let Some((identity, password)) = outdated
+            && let Err(failure) = self.rehash(&enterprise.id, &identity, password).await
+        {
+            // The person is signed in; the next login tries again.
+            tracing::warn!(target: "usher", function = self.function, request_id = call.request_id, cause = %failure, "rehash");
+        }
+        Ok(())
+    }
+
+    /// The first step: reads what the attempt needs and reserves a try with each of `counters`.
+    /// Gives the enterprise and the credential's item, if there is one.
+    ///
+    /// What is refused here, before the comparison, uses nothing up: neither a person's tries, when
+    /// the address has none left or the table fails, nor the address's, when the person is locked.
+    async fn reserve(
+        &self,
+        attempt: &Attempt<'_>,
+        credential: &Key,
+        by_enterprise: &Counter,
+        counters: &[&Counter],
+    ) -> Result<(Enterprise, Option<Attributes>), Failure> {
+        let own_keys = attempt.gate.keys();
+        let mut keys = vec![credential, &by_enterprise.key];
+        keys.extend(&own_keys);
+        let read_before = match &attempt.gate {
+            Gate::Key(key) if !self.seen_keys.contains(key) => {
+                let items = self.store.read_all(&keys).await?;
+                attempt.authorize(&items[2..])?;
+                self.seen_keys.insert(key);
+                Some(items)
+            }
+            _ => None,
+        };
+        let mut taken = vec![true; counters.len()];
+        let take = try_join_all(counters.iter().map(|counter| self.store.take(counter, &attempt.operation)));
+        let outcome = async {
+            let (items, have_room) = match read_before {
+                Some(items) => (items, take.await?),
+                None => tokio::try_join!(self.store.read_all(&keys), take)?,
+            };
+            taken.clone_from(&have_room);
+            let enterprise = attempt.authorize(&items[2..])?;
+            if by_enterprise.is_used_up(items[1].as_ref()) {
+                return Err(by_enterprise.refusal(attempt.call.now));
+            }
+            match have_room.iter().position(|has_room| !has_room) {
+                Some(index) => Err(counters[index].refusal(attempt.call.now)),
+                None => Ok((enterprise, items[0].clone())),
+            }
+        };
+        match outcome.await {
+            Ok(read) => Ok(read),
+            Err(refusal) => {
+                if let (Failure::ApiKey, Gate::Key(key)) = (&refusal, &attempt.gate) {
+                    self.seen_keys.remove(key);
+                }
+                let taken =
+                    counters.iter().zip(taken).filter_map(|(counter, taken)| taken.then_some(*counter));
+                self.give_back(attempt.call, &attempt.operation, taken).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Gives reserved tries back, as far as the table answers.
+    async fn give_back(
+        &self,
+        call: &Call,
+        operation: &Operation,
+        counters: impl IntoIterator<Item = &Counter>,
+    ) {
+        let given = counters.into_iter().map(|counter| self.store.give_back(counter, operation));
+        for failed in join_all(given).await.into_iter().filter_map(Result::err) {
+            tracing::warn!(target: "usher", function = self.function, request_id = call.request_id, cause = %failed, "give back");
+        }
+    }
+
+    async fn by_password(
+        &self,
+        attempt: Attempt<'_>,
+        username: &Private,
+        password: Private,
+    ) -> Result<Verified, Failure> {
+        let (ent, now) = (attempt.gate.enterprise(), attempt.call.now);
+        let name = canonical(username.expose());
+        let by_name = limits::LOGIN_ACCOUNT.counter(ent, &name, now);
+        let by_source = limits::LOGIN_SOURCE.counter(ent, &attempt.call.source, now);
+        let by_enterprise = limits::LOGIN_ENTERPRISE.counter(ent, "", now);
+        let credential = Identity::key(ent, &name);
+        let (enterprise, found) =
+            self.reserve(&attempt, &credential, &by_enterprise, &[&by_name, &by_source]).await?;
+
+        let found = parse::<Identity>(found)?;
+        let stored_hash = found.as_ref().and_then(|identity| identity.password_hash.clone());
+        let compared = password::verify(stored_hash, password.clone()).await?;
+        // Tries under the user name and under the e-mail address count together: each attempt is
+        // counted under the name that was given before the comparison, and under the other one
+        // after it. A name that nobody has gets a made-up other one, so that it costs the same.
+        let other_name =
+            found.as_ref().and_then(|identity| identity.names().into_iter().find(|other| *other != name));
+        let other_name = other_name.unwrap_or_else(|| format!("{name}\0"));
+        let by_other_name = limits::LOGIN_ACCOUNT.counter(ent, &other_name, now);
+        let Some(identity) = found.filter(|found| compared != Match::No && found.may_use("watch")) else {
+            let [name_has_room, enterprise_has_room] =
+                Box::pin(self.store.take_both([&by_other_name, &by_enterprise], &attempt.operation)).await?;
+            return Err(match (name_has_room, enterprise_has_room) {
+                (true, true) => Failure::Credentials,
+                (false, _) => by_other_name.refusal(now),
+                (true, false) => by_enterprise.refusal(now),
+            });
+        };
+        Ok(Verified {
+            enterprise,
+            holder: Holder {
+                user: identity.user.clone(),
+                epoch: identity.epoch,
+                roles: identity.roles.clone(),
+                amr: vec!["pwd".to_owned()],
+            },
+            name: identity.username.clone(),
+            freeing: vec![
+                self.store.clearing(&by_name),
+                self.store.giving_back(&by_source, &attempt.operation),
+            ],
+            taken: vec![by_name, by_source],
+            other_name: Some(by_other_name),
+            outdated: (compared == Match::Outdated).then_some((identity, password)),
+            operation: attempt.operation,
+        })
+    }
+
+    async fn by_pin(&self, attempt: Attempt<'_>, pin: &Private) -> Result<Verified, Failure> {
+        let (ent, now) = (attempt.gate.enterprise(), attempt.call.now);
+        let credential = Pin::key(ent, &pin::lookup_hash(&self.pepper.get(now), ent, pin));
+        let by_source = limits::PIN_SOURCE.counter(ent, &attempt.call.source, now);
+        let by_enterprise = limits::PIN_ENTERPRISE.counter(ent, "", now);
+        let (enterprise, found) = self.reserve(&attempt, &credential, &by_enterprise, &[&by_source]).await?;
+
+        let Some(pin) = parse::<Pin>(found)?.filter(|pin| pin.is_live(now)) else {
+            let has_room = self.store.take(&by_enterprise, &attempt.operation).await?;
+            return Err(if has_room { Failure::Credentials } else { by_enterprise.refusal(now) });
+        };
+        Ok(Verified {
+            enterprise,
+            holder: Holder {
+                user: pin.user,
+                epoch: pin.epoch,
+                roles: vec!["viewer".to_owned()],
+                amr: vec!["pin".to_owned()],
+            },
+            name: pin.label.into(),
+            freeing: vec![self.store.giving_back(&by_source, &attempt.operation)],
+            taken: vec![by_source],
+            other_name: None,
+            outdated: None,
+            operation: attempt.operation,
+        })
+    }
+
+    /// Puts a hash of today's strength in the place of a weaker one, unless another login or a new
+    /// password was faster.
+    async fn rehash(&self, enterprise: &str, identity: &Identity, password: Private) -> Result<(), Failure> {
+        let new = password::hash(password).await?;
+        let old = identity.password_hash.as_deref().unwrap_or_default();
+        let names = identity.names();
+        let writes = names.iter().map(|name| self.store.rehashing(enterprise, name, old, &new));
+        let _ = self.store.transact(writes.collect()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! `POST /v2/watch/auth/login/qr`: a person lets a TV sign in as them, or refuses it. With a user's
+//! token, or with the API key and the person's credentials: then it is login and approval in one.
+
+use serde_json::json;
+use shared::api_key::PresentedKey;
+use shared::body::{Invalid, Object};
+use shared::config::Environment;
+use shared::endpoint::Endpoint;
+use shared::failure::{Failure, Surface};
+use shared::login_code::{self, LoginCode};
+use shared::private::Private;
+use shared::reply::Reply;
+use shared::request::{Call, Caller};
+use shared::store::api_key::ApiKey;
+use shared::store::enterprise::Enterprise;
+use shared::store::pairing::{Answer, Answering, Pairing};
+use shared::store::parse;
+use shared::store::session::{Holder, Live};
+use shared::token::keys;
+use shared::token::verify::Verifier;
+
+use crate::pairing::Guesses;
+use crate::sign_in::{Credential, Gate, SignIn};
+
+/// The code that a body names; `None` for a text that cannot be one, and that no TV shows.
+pub(super) fn parse_code(body: &Object) -> Result<Option<LoginCode>, Invalid> {
+    let text = body.private("login_code", login_code::MAX_CHARS)?;
+    Ok(LoginCode::read(text.expose()))
+}
+
+/// The body beside a user's token.
+struct TokenRequest {
+    code: Option<LoginCode>,
+    answer: Answer,
+}
+
+impl TokenRequest {
+    fn parse(body: &Object) -> Result<Self, Invalid> {
+        let code = parse_code(body)?;
+        let answer = if body.flag_or("approve", true)? { Answer::Approved } else { Answer::Refused };
+        Ok(Self { code, answer })
+    }
+}
+
+/// The body beside an API key.
+struct CredentialsRequest {
+    code: Option<LoginCode>,
+    credential: Credential,
+}
+
+impl CredentialsRequest {
+    fn parse(body: &Object) -> Result<Self, Invalid> {
+        Ok(Self { code: parse_code(body)?, credential: Credential::parse(body)? })
+    }
+}
+
+/// The endpoint.
+#[derive(Debug)]
+pub struct QrApprove {
+    sign_in: SignIn,
+    verifier: Verifier,
+}
+
+impl Endpoint for QrApprove {
+    const NAME: &'static str = "watch-qr-approve";
+    const METHOD: &'static str = "POST";
+    const PATH: &'static str = "/v2/watch/auth/login/qr";
+
+    async fn build(environment: &Environment) -> Result<Self, Failure> {
+        let sign_in = SignIn::new(environment, Self::NAME).await?;
+        let keys = keys::public(&sign_in.store).await?;
+        Ok(Self { sign_in, verifier: Verifier::new(keys, &environment.public_url, Surface::Watch) })
+    }
+
+    async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
+        let pairing = match call.caller()? {
+            Caller::User(token) => self.by_token(call, &token).await?,
+            Caller::Key(key) => Box::pin(self.by_credentials(call, &key)).await?,
+        };
+        Ok(Reply::success(Surface::Watch, json!({ "device": pairing.device })))
+    }
+}
+
+impl QrApprove {
+    /// One read of everything, one conditional write.
+    async fn by_token(&self, call: &Call, token: &Private) -> Result<Pairing, Failure> {
+        let store = &self.sign_in.store;
+        let claims = self.verifier.access(token, call.now).await?;
+        let [session, user, api_key] = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
+        let TokenRequest { code, answer } = match call.body().and_then(|body| TokenRequest::parse(&body)) {
+            Ok(request) => request,
+            Err(invalid) => {
+                // Only whoever has a living session learns what is wrong with the body.
+                Live::parse(store.read([&session, &user, &api_key]).await?, call.now)?;
+                return Err(invalid.into());
+            }
+        };
+        let guesses = Guesses::of(call);
+        let pairing = Pairing::key(code.as_ref());
+        let keys = [&session, &user, &api_key, &pairing, &guesses.counter.key];
+        let [session, user, api_key, pairing, counted] = store.read(keys).await?;
+        let live = Live::parse([session, user, api_key], call.now)?;
+        guesses.check(counted.as_ref())?;
+        let pairing = parse::<Pairing>(pairing)?.filter(|pairing| pairing.enterprise == claims.ent);
+        let (Some(code), Some(pairing)) = (code, pairing) else {
+            return Err(guesses.wrong(store, Failure::Credentials).await);
+        };
+        let holder = Holder {
+            user: live.user.id,
+            epoch: live.user.epoch,
+            roles: live.user.roles,
+            amr: live.session.amr,
+        };
+        let answering = Answering {
+            code: &code,
+            enterprise: &claims.ent,
+            now: call.now,
+            answer,
+            holder: Some(&holder),
+            browser_hash: None,
+        };
+        if store.answer(&answering).await? { Ok(pairing) } else { Err(Failure::Credentials) }
+    }
+
+    /// One read for key and code; then as a login, with the approval in its transaction.
+    async fn by_credentials(&self, call: &Call, key: &PresentedKey) -> Result<Pairing, Failure> {
+        let (store, ent) = (&self.sign_in.store, key.enterprise.as_str());
+        let parsed = call.body().and_then(|body| CredentialsRequest::parse(&body));
+        let CredentialsRequest { code, credential } =
+            key.gate(parsed, store, Surface::Watch, call.now).await?;
+        let guesses = Guesses::of(call);
+        let (api_key, enterprise) = (ApiKey::key(ent, &key.id), Enterprise::key(ent));
+        let pairing = Pairing::key(code.as_ref());
+        let keys = [&api_key, &enterprise, &pairing, &guesses.counter.key];
+        let [api_key, enterprise, pairing, counted] = store.read(keys).await?;
+        key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
+        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
+        credential.require_enabled(&enterprise)?;
+        guesses.check(counted.as_ref())?;
+        let pairing = parse::<Pairing>(pairing)?.filter(|pairing| pairing.enterprise == ent);
+        let (Some(code), Some(pairing)) = (code, pairing) else {
+            return Err(guesses.wrong(store, Failure::Credentials).await);
+        };
+        if !pairing.is_open(call.now) {
+            return Err(Failure::Credentials);
+        }
+        let verified = self.sign_in.verify(call, Gate::Open(&enterprise), credential).await?;
+        let answering = Answering {
+            code: &code,
+            enterprise: ent,
+            now: call.now,
+            answer: Answer::Approved,
+            holder: Some(&verified.holder),
+            browser_hash: None,
+        };
+        let writes = vec![store.answering(&answering)?];
+        self.sign_in.complete(call, verified, writes, Failure::Credentials).await?;
+        Ok(pairing)
+    }
+}

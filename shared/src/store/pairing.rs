@@ -1,0 +1,367 @@
+//! Pairings: a TV that shows a login code and waits for a phone to answer it (RFC 8628).
+//!
+//! One item for each code. Asking, answering, polling and handing out are each one conditional
+//! write. The key is the code alone, since the page that a phone opens knows nothing else: the
+//! enterprise is in the item, and every write that answers holds it as a condition.
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use serde::{Deserialize, Serialize};
+
+use super::session::{Holder, Session};
+use super::{Attributes, Error, Key, Operation, Store, item, number, parse, text, write};
+use crate::crypto;
+use crate::login_code::LoginCode;
+
+/// Seconds for which a code works.
+pub const LIFETIME: i64 = 300;
+
+/// Seconds for which a TV whose answer was lost gets its session again.
+pub const HAND_OUT_GRACE: i64 = 30;
+
+/// Seconds for which a pairing outlives its code before TTL may remove it, so that a TV that comes
+/// late is not taken for somebody who guesses.
+const KEPT: i64 = 60 * 60;
+
+/// The kinds of device that may ask for a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Device {
+    #[serde(rename = "iPad")]
+    IPad,
+    #[serde(rename = "AppleTV")]
+    AppleTv,
+    Firestick,
+    Roku,
+}
+
+impl Device {
+    /// The device that the API calls `name`.
+    #[must_use]
+    pub fn read(name: &str) -> Option<Self> {
+        match name {
+            "iPad" => Some(Self::IPad),
+            "AppleTV" => Some(Self::AppleTv),
+            "Firestick" => Some(Self::Firestick),
+            "Roku" => Some(Self::Roku),
+            _ => None,
+        }
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::IPad => "iPad",
+            Self::AppleTv => "Apple TV",
+            Self::Firestick => "Fire TV Stick",
+            Self::Roku => "Roku",
+        }
+    }
+}
+
+/// What a person said about a TV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It may sign in as them.
+    Approved,
+    /// It may not.
+    Refused,
+}
+
+impl Answer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A code and what has become of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pairing {
+    /// Whose enterprise.
+    pub enterprise: String,
+    /// The API key that asked, and that the session will belong to.
+    pub api_key: String,
+    /// What asked.
+    pub device: Device,
+    /// SHA-256 of the device's `udid`, in hex.
+    pub udid_hash: String,
+    /// SHA-256 of the device's secret, in hex, where its API key gives out one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_code_hash: Option<String>,
+    /// Seconds that the device was told to wait between two polls.
+    pub polling_interval: i64,
+    /// Seconds that its session is going to live.
+    pub session_seconds: i64,
+    /// Epoch seconds at which the code stops working.
+    pub ends_at: i64,
+    /// Epoch seconds for TTL.
+    pub expires_at: i64,
+    /// Epoch seconds of the last poll that was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polled_at: Option<i64>,
+    /// Who signed in on the phone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Holder>,
+    /// SHA-256 of the token of the browser in which they did, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser_hash: Option<String>,
+    /// What they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+    /// The session that the device was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// Epoch seconds at which it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_at: Option<i64>,
+}
+
+impl Pairing {
+    /// The key of the item that `code` names; for what cannot be a code, of an item that never is.
+    #[must_use]
+    pub fn key(code: Option<&LoginCode>) -> Key {
+        Key::new(format!("QR#{}", code.map_or("-", LoginCode::as_str)), "QR")
+    }
+
+    /// When TTL may remove a pairing that is made at `now`.
+    #[must_use]
+    pub fn kept_until(now: i64) -> i64 {
+        now + LIFETIME + KEPT
+    }
+
+    /// Whether somebody can still answer at `now`.
+    #[must_use]
+    pub fn is_open(&self, now: i64) -> bool {
+        self.answer.is_none() && now < self.ends_at
+    }
+
+    /// Whether it is the device `udid` that asked.
+    #[must_use]
+    pub fn is_of(&self, udid: &str) -> bool {
+        crypto::equal(crypto::sha256_hex(udid.as_bytes()).as_bytes(), self.udid_hash.as_bytes())
+    }
+
+    /// Whether `device_code` is the device's secret, where it has one.
+    #[must_use]
+    pub fn takes(&self, device_code: Option<&str>) -> bool {
+        let Some(wanted) = &self.device_code_hash else { return true };
+        let given = crypto::sha256_hex(device_code.unwrap_or_default().as_bytes());
+        crypto::equal(given.as_bytes(), wanted.as_bytes())
+    }
+
+    /// Epoch seconds from which on a poll is taken: a second sooner than the device was told, for
+    /// a clock that ticks otherwise.
+    #[must_use]
+    pub fn next_poll(&self) -> i64 {
+        self.polled_at.map_or(0, |at| at + self.polling_interval - 1)
+    }
+}
+
+/// One answer to a code, to be written.
+#[derive(Debug)]
+pub struct Answering<'a> {
+    /// The code.
+    pub code: &'a LoginCode,
+    /// The enterprise of whoever answers.
+    pub enterprise: &'a str,
+    /// Epoch seconds.
+    pub now: i64,
+    /// What they say.
+    pub answer: Answer,
+    /// Who answers, with their answer; absent when they signed in before, or need not to.
+    pub holder: Option<&'a Holder>,
+    /// Hash of the token of the browser in which they must have signed in before.
+    pub browser_hash: Option<&'a str>,
+}
+
+/// What became of a poll for an answer that is there.
+#[derive(Debug)]
+pub enum HandOut {
+    /// The session is the device's.
+    Now,
+    /// It was made a moment ago, by another poll; the pairing as it is.
+    Before(Box<Pairing>),
+    /// Another poll was taken a moment ago, before the answer was there.
+    TooSoon,
+    /// Whoever approved may not sign in any more.
+    NotAllowed,
+}
+
+/// An answer's update expression, condition and values.
+fn answering(answer: &Answering<'_>, operation: &Operation) -> Result<(String, String, Attributes), Error> {
+    let mut update = "SET answer = :answer, answered_at = :now, answer_operation = :operation".to_owned();
+    let mut condition = "ends_at > :now AND enterprise = :enterprise \
+                         AND (attribute_not_exists(answer) OR answer_operation = :operation)"
+        .to_owned();
+    let mut values = Attributes::from([
+        (":answer".to_owned(), text(answer.answer.name())),
+        (":now".to_owned(), number(answer.now)),
+        (":enterprise".to_owned(), text(answer.enterprise)),
+        (":operation".to_owned(), blob(operation)),
+    ]);
+    if let Some(holder) = answer.holder {
+        update.push_str(", holder = :holder");
+        values.insert(":holder".to_owned(), holder_map(holder)?);
+    }
+    if let Some(hash) = answer.browser_hash {
+        condition.push_str(" AND browser_hash = :browser");
+        values.insert(":browser".to_owned(), text(hash));
+    }
+    Ok((update, condition, values))
+}
+
+fn blob(operation: &Operation) -> AttributeValue {
+    AttributeValue::B(Blob::new(operation.0))
+}
+
+fn holder_map(holder: &Holder) -> Result<AttributeValue, Error> {
+    serde_dynamo::to_attribute_value(holder)
+        .map_err(|error| Error(format!("a holder does not serialise: {error}")))
+}
+
+impl Store {
+    /// Writes a new pairing, as a write of a transaction. It fails where the code is taken.
+    ///
+    /// # Errors
+    /// When the pairing does not serialise.
+    pub fn creating_pairing(&self, code: &LoginCode, pairing: &Pairing) -> Result<TransactWriteItem, Error> {
+        Ok(write!(
+            put,
+            Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item(&Pairing::key(Some(code)), pairing)?))
+                .condition_expression("attribute_not_exists(pk)")
+        ))
+    }
+
+    /// Answers a code that nobody has answered and that still works; `false` when that is not so.
+    /// Of many at once exactly one is `true`.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn answer(&self, answer: &Answering<'_>) -> Result<bool, Error> {
+        let (update, condition, values) = answering(answer, &Operation::new())?;
+        let request = self
+            .client
+            .update_item()
+            .set_key(Some(Pairing::key(Some(answer.code)).attributes()))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values));
+        Ok(self.update(request).await?.is_ok())
+    }
+
+    /// [`Store::answer`] as a write of a transaction.
+    ///
+    /// # Errors
+    /// When the holder does not serialise.
+    pub fn answering(&self, answer: &Answering<'_>) -> Result<TransactWriteItem, Error> {
+        let (update, condition, values) = answering(answer, &Operation::new())?;
+        Ok(write!(
+            update,
+            Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(Pairing::key(Some(answer.code)).attributes()))
+                .update_expression(update)
+                .condition_expression(condition)
+                .set_expression_attribute_values(Some(values))
+        ))
+    }
+
+    /// Notes who has signed in in which browser, before they are asked for their answer, as a write
+    /// of a transaction. It fails when the code is answered or does not work any more.
+    ///
+    /// # Errors
+    /// When the holder does not serialise.
+    pub fn noting_browser(
+        &self,
+        code: &LoginCode,
+        holder: &Holder,
+        browser_hash: &str,
+        now: i64,
+    ) -> Result<TransactWriteItem, Error> {
+        Ok(write!(
+            update,
+            Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(Pairing::key(Some(code)).attributes()))
+                .update_expression("SET holder = :holder, browser_hash = :browser")
+                .condition_expression("ends_at > :now AND attribute_not_exists(answer)")
+                .expression_attribute_values(":holder", holder_map(holder)?)
+                .expression_attribute_values(":browser", text(browser_hash))
+                .expression_attribute_values(":now", number(now))
+        ))
+    }
+
+    /// Notes a poll; `false` when another one was taken too short a time ago.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn poll(&self, code: &LoginCode, pairing: &Pairing, now: i64) -> Result<bool, Error> {
+        let request = self
+            .client
+            .update_item()
+            .set_key(Some(Pairing::key(Some(code)).attributes()))
+            .update_expression("SET polled_at = :now, poll_operation = :operation")
+            .condition_expression(
+                "ends_at > :now AND (attribute_not_exists(polled_at) OR polled_at <= :before \
+                 OR poll_operation = :operation)",
+            )
+            .expression_attribute_values(":now", number(now))
+            .expression_attribute_values(":before", number(now - pairing.polling_interval + 1))
+            .expression_attribute_values(":operation", blob(&Operation::new()));
+        Ok(self.update(request).await?.is_ok())
+    }
+
+    /// Opens `session` for the device of an approved pairing, once. Of many polls at once exactly
+    /// one is [`HandOut::Now`].
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn hand_out(
+        &self,
+        code: &LoginCode,
+        pairing: &Pairing,
+        session: &Session,
+        now: i64,
+    ) -> Result<HandOut, Error> {
+        let handing_out = write!(
+            update,
+            Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(Pairing::key(Some(code)).attributes()))
+                .update_expression("SET session_id = :session, handed_at = :now, polled_at = :now")
+                .condition_expression(
+                    "answer = :approved AND attribute_not_exists(session_id) AND ends_at > :now \
+                     AND (attribute_not_exists(polled_at) OR polled_at <= :before)",
+                )
+                .expression_attribute_values(":session", text(&session.id))
+                .expression_attribute_values(":now", number(now))
+                .expression_attribute_values(":approved", text(Answer::Approved.name()))
+                .expression_attribute_values(":before", number(now - pairing.polling_interval + 1))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        );
+        let writes = vec![
+            handing_out,
+            self.requiring_user(&pairing.enterprise, &session.user, session.epoch),
+            self.opening_session(&pairing.enterprise, session)?,
+        ];
+        match self.transact(writes).await? {
+            Ok(()) => Ok(HandOut::Now),
+            Err(mut cancelled) if cancelled.failed[0] => {
+                let found = parse::<Pairing>(cancelled.found.swap_remove(0))?;
+                let handed_out = found.filter(|found| found.session_id.is_some());
+                Ok(handed_out.map_or(HandOut::TooSoon, |found| HandOut::Before(Box::new(found))))
+            }
+            Err(cancelled) if cancelled.failed[1] => Ok(HandOut::NotAllowed),
+            Err(_) => Err(Error("a new session's id was taken".into())),
+        }
+    }
+}
