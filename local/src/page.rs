@@ -11,6 +11,10 @@ const SCRIPT: &str = include_str!("page/local.js");
 const TV: &str = include_str!("page/tv.html");
 const TV_SCRIPT: &str = include_str!("page/tv.js");
 
+/// Who can sign in on the phone, in the demo.
+const DEMO_HINT: &str = "<p class=\"hint\">On the phone, sign in as <code>ana</code> with \
+    <code>rosebud and the red balloon</code>, or with the PIN <code>K7QX-93WD</code>.</p>";
+
 fn frame(title: &str, main: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -27,14 +31,16 @@ pub(crate) fn start(public_url: &str, curl: Option<&str>, tv_key: Option<&str>, 
         let (method, path, name) = (route.method, escape_html(route.path), route.name);
         let _ = writeln!(rows, "<tr><td>{method}</td><td><code>{path}</code></td><td>{name}</td></tr>");
     }
+    // Only the demo has a curl, and so a person whose password may be shown.
+    let hint = curl.map_or("", |_| DEMO_HINT);
     let curl = curl.map(|curl| {
         format!(
-            "<section>\n<h2>Sign in with curl</h2>\n<p>The name and the password work on the phone’s page too.</p>\n\
+            "<section>\n<h2>Sign in with curl</h2>\n\
              <pre tabindex=\"0\"><code>{}</code></pre>\n</section>\n",
             escape_html(curl)
         )
     });
-    let (url, tv, curl) = (escape_html(public_url), tv(tv_key), curl.unwrap_or_default());
+    let (url, tv, curl) = (escape_html(public_url), tv(tv_key, hint), curl.unwrap_or_default());
     let (count, sent) = (count(outbox), messages(outbox));
     let main = format!(
         "<h1>Usher</h1>\n<p class=\"lead\">Sign-in for screening rooms, running on <code>{url}</code>. \
@@ -52,10 +58,11 @@ pub(crate) fn start(public_url: &str, curl: Option<&str>, tv_key: Option<&str>, 
 }
 
 /// A TV that signs in with an API key of the Watch surface, with the script that plays it.
-fn tv(key: Option<&str>) -> String {
+fn tv(key: Option<&str>, hint: &str) -> String {
     match key {
         Some(key) => {
-            format!("{}<script>{TV_SCRIPT}</script>\n", TV.replace("{{key}}", &escape_html(key)))
+            let tv = TV.replace("{{key}}", &escape_html(key)).replace("{{hint}}", hint);
+            format!("{tv}<script>{TV_SCRIPT}</script>\n")
         }
         None => "<section>\n<h2>Sign in on a TV</h2>\n<p class=\"notice\">The provisioning document has no \
                  Watch API key in it, so there is no TV.</p>\n</section>\n"

@@ -15,6 +15,7 @@
 )]
 
 mod client;
+pub mod picture;
 
 use std::env;
 use std::io;

@@ -1,21 +1,7 @@
 //! `GET /qr/{login_code}/image.png` and `image.svg`: the code as a picture.
 
+use tests::picture::scan;
 use tests::{Answer, App};
-
-/// What a camera reads from a PNG.
-fn scan(png: &[u8]) -> String {
-    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
-    let mut rows = vec![0; reader.output_buffer_size().unwrap()];
-    let info = reader.next_frame(&mut rows).unwrap();
-    assert_eq!((info.color_type, info.bit_depth), (png::ColorType::Grayscale, png::BitDepth::One));
-    let side = info.width as usize;
-    let grey =
-        |x: usize, y: usize| if rows[y * info.line_size + x / 8] >> (7 - x % 8) & 1 == 1 { 255 } else { 0 };
-    let mut picture = rqrr::PreparedImage::prepare_from_greyscale(side, side, grey);
-    let grids = picture.detect_grids();
-    assert_eq!(grids.len(), 1);
-    grids[0].decode().unwrap().1
-}
 
 #[track_caller]
 fn expect_picture(answer: &Answer, content_type: &str) {
