@@ -76,14 +76,14 @@ pub(crate) enum Gate<'a> {
     /// An API key that has not been looked at yet.
     Key(&'a PresentedKey),
     /// An enterprise, for a caller that has been looked at.
-    Open(&'a Enterprise),
+    Passed(&'a Enterprise),
 }
 
 impl Gate<'_> {
     fn enterprise(&self) -> &str {
         match self {
             Self::Key(key) => &key.enterprise,
-            Self::Open(enterprise) => &enterprise.id,
+            Self::Passed(enterprise) => &enterprise.id,
         }
     }
 
@@ -93,7 +93,7 @@ impl Gate<'_> {
             Self::Key(key) => {
                 vec![ApiKey::key(&key.enterprise, &key.id), Enterprise::key(&key.enterprise)]
             }
-            Self::Open(_) => Vec::new(),
+            Self::Passed(_) => Vec::new(),
         }
     }
 }
@@ -110,20 +110,21 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// Checks key, surface and method, in that order, by what [`Gate::keys`] gave.
     fn authorize(&self, items: &[Option<Attributes>]) -> Result<Enterprise, Failure> {
-        let enterprise = match (&self.gate, items) {
-            (Gate::Key(key), [api_key, enterprise]) => {
-                key.authorize(parse(api_key.clone())?, Surface::Watch, self.call.now)?;
-                parse::<Enterprise>(enterprise.clone())?.ok_or(Failure::ApiKey)?
+        let item = |index: usize| items.get(index).cloned().flatten();
+        let enterprise = match &self.gate {
+            Gate::Key(key) => {
+                key.authorize(parse(item(0))?, Surface::Watch, self.call.now)?;
+                parse::<Enterprise>(item(1))?.ok_or(Failure::ApiKey)?
             }
-            (Gate::Open(enterprise), _) => (*enterprise).clone(),
-            (Gate::Key(_), _) => return Err(Failure::ApiKey),
+            Gate::Passed(enterprise) => (*enterprise).clone(),
         };
         require_method(self.method, &enterprise)?;
         Ok(enterprise)
     }
 }
 
-/// Somebody whose credential is right, before that has had any effect: see [`SignIn::complete`].
+/// Somebody whose credential is right, before that has had any effect.
+#[must_use = "their tries stay taken until SignIn::complete"]
 pub(crate) struct Verified {
     pub(crate) enterprise: Enterprise,
     pub(crate) holder: Holder,
@@ -166,6 +167,7 @@ impl SignIn {
         let attempt = Attempt { call, gate, method: credential.method(), operation: Operation::new() };
         match credential {
             Credential::Password { username, password } => {
+                // Boxed: the state of all that it waits for is large.
                 Box::pin(self.by_password(attempt, &username, password)).await
             }
             Credential::Pin(pin) => self.by_pin(attempt, &pin).await,
@@ -190,11 +192,9 @@ impl SignIn {
         match self.store.transact(all).await {
             Ok(Ok(())) => {}
             Ok(Err(cancelled)) => {
-                if let Some(counter) = other_name.filter(|_| cancelled.failed[0]) {
-                    return Err(counter.refusal(call.now));
-                }
                 self.give_back(call, &operation, &taken).await;
-                return Err(otherwise);
+                let used_up = other_name.filter(|_| cancelled.failed[0]);
+                return Err(used_up.map_or(otherwise, |counter| counter.refusal(call.now)));
             }
             Err(error) => {
                 self.give_back(call, &operation, &taken).await;
@@ -319,6 +319,7 @@ impl SignIn {
                 epoch: identity.epoch,
                 roles: identity.roles.clone(),
                 amr: vec!["pwd".to_owned()],
+                vouching: None,
             },
             name: identity.username.clone(),
             freeing: vec![
@@ -350,6 +351,7 @@ impl SignIn {
                 epoch: pin.epoch,
                 roles: vec!["viewer".to_owned()],
                 amr: vec!["pin".to_owned()],
+                vouching: None,
             },
             name: pin.label.into(),
             freeing: vec![self.store.giving_back(&by_source, &attempt.operation)],

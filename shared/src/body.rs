@@ -102,6 +102,17 @@ impl Object {
         Ok(text.clone())
     }
 
+    /// A string that must be there, whatever it says.
+    ///
+    /// # Errors
+    /// Missing, or not a string.
+    pub fn any_text(&self, field: &str) -> Result<String, Invalid> {
+        match self.required(field)? {
+            Value::String(text) => Ok(text.clone()),
+            _ => Err(self.invalid(field, "must be a string")),
+        }
+    }
+
     /// A string of 1 to `max` characters that must be there.
     ///
     /// # Errors

@@ -63,9 +63,9 @@ pub enum Failure {
         /// Whole seconds, at least 1.
         retry_after: i64,
     },
-    /// The device is none that signs in so, or not the one that asked; the text says which.
-    Device(&'static str),
-    /// Not refused, but not decided either: the QR code has not been answered yet.
+    /// `device` is not in the list, or `udid` is not the device that asked for the code.
+    Device(Invalid),
+    /// The login code has not been answered yet; no refusal.
     Pending,
     /// Our fault, or a dependency's. The text is for the log and never for the client; it
     /// holds no secret and no personal data.
@@ -105,12 +105,18 @@ impl Failure {
             Self::Token => ("2003", 401, "Invalid or expired token"),
             Self::NotAllowed(what) => ("2101", 403, *what),
             Self::Invalid(invalid) => return ("4900", 400, invalid.to_string()),
-            Self::Device(what) => ("4901", 400, *what),
+            Self::Device(invalid) => return ("4901", 400, invalid.to_string()),
             Self::Pending => ("3000", 202, "Waiting for approval"),
             Self::RateLimited { .. } => ("5001", 429, "Rate limited"),
             Self::Internal(_) => ("5000", 500, "Server error"),
         };
         (digits, http, detail.to_owned())
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn http(&self) -> u16 {
+        self.row(Surface::Watch).1
     }
 
     /// The answer that the client of `surface` gets.

@@ -38,9 +38,12 @@ pub const RESET_SOURCE: Limit = Limit { name: "reset-source", max: 200, window: 
 pub const QR_CODE_DEVICE: Limit = Limit { name: "qr-code-device", max: 30, window: 15 * 60 };
 /// Login codes asked for from one source address within an enterprise.
 pub const QR_CODE_SOURCE: Limit = Limit { name: "qr-code-source", max: 300, window: 15 * 60 };
-/// Login codes from one source address that no TV shows, or that another TV shows, in all enterprises
-/// and on all endpoints together. One that a TV shows is not counted.
+/// Wrong login codes from one source address, in all enterprises and on all endpoints together: unknown
+/// ones, another tenant's or application's, and those sent with a wrong `udid` or `device_code`. Right
+/// ones are not counted.
 pub const QR_GUESS_SOURCE: Limit = Limit { name: "qr-guess-source", max: 50, window: 5 * 60 };
+/// Wrong login codes with which one `udid` asks for tokens, from everywhere.
+pub const QR_GUESS_DEVICE: Limit = Limit { name: "qr-guess-device", max: 50, window: 5 * 60 };
 
 /// One limit's counter for one subject in the window that holds one moment.
 #[derive(Clone, Debug)]

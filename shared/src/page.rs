@@ -37,18 +37,23 @@ impl Outcome {
 /// A page called `title` in the enterprise's colours. `title` is text, `main` is HTML.
 #[must_use]
 pub fn page(outcome: Outcome, enterprise: &Enterprise, title: &str, main: &str) -> Reply {
-    document(outcome.http(), Some(enterprise), title, main)
+    // The title is what a screen reader says first of a page that has loaded.
+    let prefix = if outcome == Outcome::Problem { "Error: " } else { "" };
+    document(outcome.http(), Some(enterprise), prefix, title, main)
 }
 
-/// The page that stands in the place of one that cannot be shown.
+/// The page that stands in the place of one that cannot be shown. To a person, whatever a link lacks
+/// is a page that is not there.
 #[must_use]
 pub fn refusal(failure: &Failure) -> Reply {
     let (http, title, hint) = match failure {
-        Failure::Internal(_) => {
-            (500, "Something went wrong", "It is our fault. Please try again in a minute.".to_owned())
-        }
+        Failure::Internal(_) => (
+            failure.http(),
+            "Something went wrong",
+            "It is our fault. Please try again in a minute.".to_owned(),
+        ),
         Failure::RateLimited { retry_after } => {
-            (429, "Too many tries", format!("Please try again in {}.", minutes(*retry_after)))
+            (failure.http(), "Too many tries", format!("Please try again in {}.", minutes(*retry_after)))
         }
         _ => (
             Outcome::Gone.http(),
@@ -56,7 +61,7 @@ pub fn refusal(failure: &Failure) -> Reply {
             "It was used already, or it is too old. Please get a new one.".to_owned(),
         ),
     };
-    document(http, None, title, &format!("<p>{hint}</p>"))
+    document(http, None, "", title, &format!("<p>{hint}</p>"))
 }
 
 fn minutes(seconds: i64) -> String {
@@ -66,18 +71,19 @@ fn minutes(seconds: i64) -> String {
     }
 }
 
-fn document(http: u16, enterprise: Option<&Enterprise>, title: &str, main: &str) -> Reply {
+fn document(http: u16, enterprise: Option<&Enterprise>, prefix: &str, title: &str, main: &str) -> Reply {
     let title = escape_html(title);
-    let (brand, logo) = enterprise.map_or_else(Default::default, brand);
+    let brand = enterprise.map_or_else(String::new, brand);
+    let logo = enterprise.and_then(|enterprise| enterprise.settings.page.logo.as_ref());
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"robots\" content=\"noindex\">\n\
-         <title>{title}</title>\n<link rel=\"stylesheet\" href=\"{}\">\n</head>\n<body>\n<main>\n\
+         <title>{prefix}{title}</title>\n<link rel=\"stylesheet\" href=\"{}\">\n</head>\n<body>\n<main>\n\
          {brand}<h1>{title}</h1>\n{main}\n</main>\n</body>\n</html>\n",
         style_url(enterprise),
     );
-    let images = if logo.is_empty() { String::new() } else { format!(" img-src {logo};") };
+    let images = logo.map_or_else(String::new, |logo| format!(" img-src {logo};"));
     let policy = format!(
         "default-src 'none'; style-src 'self';{images} form-action 'self'; frame-ancestors 'none'; \
          base-uri 'none'"
@@ -85,16 +91,12 @@ fn document(http: u16, enterprise: Option<&Enterprise>, title: &str, main: &str)
     Reply::page(http, html, &policy)
 }
 
-/// The line with the enterprise's logo and name, and the logo's URL. The picture's place is kept
-/// free while it loads.
-fn brand(enterprise: &Enterprise) -> (String, String) {
-    let logo = enterprise.settings.page.logo.clone().unwrap_or_default();
-    let picture = if logo.is_empty() {
-        String::new()
-    } else {
-        format!("<img src=\"{}\" alt=\"\" width=\"40\" height=\"40\">", escape_html(&logo))
-    };
-    (format!("<p class=\"brand\">{picture}{}</p>\n", escape_html(enterprise.brand())), logo)
+/// The line with the enterprise's logo and name. The picture's place is kept free while it loads.
+fn brand(enterprise: &Enterprise) -> String {
+    let picture = enterprise.settings.page.logo.as_ref().map_or_else(String::new, |logo| {
+        format!("<img src=\"{}\" alt=\"\" width=\"40\" height=\"40\">", escape_html(logo))
+    });
+    format!("<p class=\"brand\">{picture}{}</p>\n", escape_html(enterprise.brand()))
 }
 
 /// The style sheet's address: its content's hash, so that a changed one is fetched, and the

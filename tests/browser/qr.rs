@@ -59,13 +59,13 @@ async fn from_the_picture_to_a_signed_in_tv() {
     sign_in(&phone, "ana", ANA).await;
     phone.wait_for("//h1", "Approve this Apple TV?").await;
     assert_eq!(phone.text(".code").await, code);
-    phone.wait_for("//main", "You are ana.").await;
+    phone.wait_for("//main", "You are ana. The Apple TV that shows this code").await;
     phone.expect_that_nothing_moved().await;
     phone.expect_accessible().await;
     phone.expect_fit_for_a_phone().await;
     phone.picture("body", "phone-approve").await;
     phone.click("button[value=approve]").await;
-    phone.wait_for("//h1", "The Apple TV is signed in").await;
+    phone.wait_for("//h1", "You approved the Apple TV").await;
     phone.expect_accessible().await;
     phone.picture("body", "phone-done").await;
 
@@ -103,7 +103,7 @@ async fn with_the_keyboard_alone_in_the_dark_by_pin() {
     phone.expect_accessible().await;
     phone.press(TAB).await;
     phone.press(ENTER).await;
-    phone.wait_for("//h1", "The Apple TV is signed in").await;
+    phone.wait_for("//h1", "You approved the Apple TV").await;
     tv.find("#tv[data-shown=signed-in]").await;
     assert_eq!(tv.text("#tv-who").await, "Signed in as FYC 2026");
 }
@@ -140,7 +140,7 @@ async fn a_wrong_password_is_told_where_it_was_typed_and_too_many_are_stopped() 
     let code = app.watch().get_code("tv").await;
     let phone = phone(&app, &code, Screen::Phone).await;
     sign_in(&phone, "ana", "wrong password").await;
-    phone.wait_for("//*[@role='alert']", "User name or password is not right").await;
+    phone.wait_for("//*[@role='alert']", "The user name or the password is wrong.").await;
     assert_eq!(phone.run("return document.getElementById('username').value").await, "ana");
     assert_eq!(phone.run("return document.getElementById('password').value").await, "");
     phone.expect_accessible().await;

@@ -9,7 +9,8 @@ use functions::ROUTES;
 use lambda_http::{Context, RequestExt};
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
-use tests::{ANA, App, Client};
+use tests::phone::Phone;
+use tests::{ANA, App};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -169,19 +170,9 @@ async fn sign_in_on_a_tv(app: &App, token: &str) {
     let body =
         json!({ "login_code": watch.get_code("tv").await, "type": "password", "credentials": credentials });
     watch.post("/v2/watch/auth/login/qr", body).await.expect(200, "W0000");
-    let (phone, page, csrf) = open_page(app, &watch.get_code("tv").await).await;
-    let form = [("csrf", csrf.as_str()), ("username", "ana"), ("password", ANA)];
-    assert_eq!(phone.post_form(&page, &form).await.status, 200);
-    assert_eq!(phone.post_form(&page, &[("csrf", &csrf), ("answer", "approve")]).await.status, 200);
-}
-
-/// A phone's browser on the page of a code, with its form's token.
-async fn open_page(app: &App, code: &str) -> (Client, String, String) {
-    let page = format!("/qr/{code}");
-    let answer = app.anonymous().get(&page).await;
-    let cookie = answer.header("set-cookie").split(';').next().unwrap();
-    let csrf = cookie.split('=').nth(1).unwrap().to_owned();
-    (app.anonymous().with_cookie(cookie), page, csrf)
+    let mut phone = Phone::open(app, &watch.get_code("tv").await).await;
+    phone.sign_in("ana", ANA).await.expect_page(200, "Approve this Apple TV?");
+    phone.answer("approve").await.expect_page(200, "You approved the Apple TV");
 }
 
 fn new_person() -> Value {
@@ -274,11 +265,11 @@ async fn every_call_costs_what_the_readme_says() {
         app.anonymous().get(&format!("/qr/{}/image.{picture}", codes[2])).await;
         note(&format!("qr-image-{picture}"));
     }
-    let (phone, page, csrf) = open_page(&app, &codes[2]).await;
+    let mut phone = Phone::open(&app, &codes[2]).await;
     note("qr-page");
-    phone.post_form(&page, &[("csrf", &csrf), ("username", "ana"), ("password", new)]).await;
+    phone.sign_in("ana", new).await;
     note("qr-submit, password");
-    phone.post_form(&page, &[("csrf", &csrf), ("answer", "approve")]).await;
+    phone.answer("approve").await.expect_page(200, "You approved the Apple TV");
     note("qr-submit, answer");
     app.anonymous().get("/assets/page.css").await;
     note("page-style");

@@ -226,6 +226,32 @@ impl Answer {
         answer
     }
 
+    /// Holds the answer against a page of this title, with what every page has and has not.
+    #[track_caller]
+    pub fn expect_page(self, http: u16, title: &str) -> Self {
+        assert_eq!(self.status, http, "{self:?}");
+        assert!(self.text.contains(&format!("<h1>{title}</h1>")), "{title}: {self:?}");
+        assert!(self.text.contains("lang=\"en\""));
+        assert_eq!(self.header("content-type"), "text/html; charset=utf-8");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(self.header("x-content-type-options"), "nosniff");
+        assert_eq!(self.header("referrer-policy"), "no-referrer");
+        assert_eq!(self.header("strict-transport-security"), "max-age=31536000");
+        assert_eq!(self.header("x-request-id").len(), 36);
+        let retry_after = self.header("retry-after").parse::<u32>();
+        assert_eq!(retry_after.is_ok_and(|seconds| seconds > 0), http == 429, "{self:?}");
+        let policy = self.header("content-security-policy");
+        for rule in ["default-src", "frame-ancestors", "base-uri"] {
+            assert!(policy.contains(&format!("{rule} 'none'")), "{policy}");
+        }
+        assert!(policy.contains("style-src 'self'") && policy.contains("form-action 'self'"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains("script"), "{policy}");
+        for inline in ["<script", "<style", " style=", " onclick=", " onload=", " onerror="] {
+            assert!(!self.text.contains(inline), "{inline}: {self:?}");
+        }
+        self
+    }
+
     /// The tokens of a login.
     pub fn tokens(&self) -> SignedIn {
         let token = |name: &str| self.body[name].as_str().expect("a token").to_owned();

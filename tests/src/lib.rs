@@ -15,6 +15,7 @@
 )]
 
 mod client;
+pub mod phone;
 pub mod picture;
 
 use std::env;
@@ -152,7 +153,7 @@ impl App {
     }
 
     /// A client with Ana's token.
-    pub async fn phone(&self) -> Client {
+    pub async fn ana_client(&self) -> Client {
         self.authorized(&format!("JWT {}", self.ana().await.token))
     }
 

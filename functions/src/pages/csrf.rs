@@ -1,8 +1,8 @@
 //! The token by which a form is known to come from the page that this browser was shown.
 //!
 //! It lies in a cookie and in the form, and both must agree: another site can make a browser send a
-//! form, but neither read nor set our cookie. The cookie is no session: what a browser may answer is
-//! decided by the token's hash in the pairing.
+//! form, but then it comes without our cookie (`SameSite`), and it can neither read nor set that. The
+//! cookie is no session: what a browser may answer is decided by the token's hash in the pairing.
 
 use data_encoding::HEXLOWER;
 use shared::config::Environment;
@@ -16,20 +16,20 @@ const FIELD: &str = "csrf";
 /// Seconds for which a browser keeps the cookie: longer than any code works.
 const MAX_AGE: i64 = 900;
 
-/// How the cookie is called and kept, which differs on a machine without TLS.
+/// The cookie's name and attributes, which differ without TLS.
 #[derive(Debug)]
-pub(super) struct Cookie {
+pub(super) struct CsrfCookie {
     name: &'static str,
     attributes: &'static str,
 }
 
-impl Cookie {
+impl CsrfCookie {
     pub(super) fn new(environment: &Environment) -> Self {
         if environment.public_url.starts_with("https://") {
             // The prefix keeps other hosts of the domain from setting it (RFC 6265bis §4.1.3.2).
-            Self { name: "__Host-usher_phone", attributes: "Path=/; HttpOnly; SameSite=Strict; Secure" }
+            Self { name: "__Host-usher_phone", attributes: "Path=/; HttpOnly; SameSite=Lax; Secure" }
         } else {
-            Self { name: "usher_phone", attributes: "Path=/; HttpOnly; SameSite=Strict" }
+            Self { name: "usher_phone", attributes: "Path=/; HttpOnly; SameSite=Lax" }
         }
     }
 
@@ -43,10 +43,23 @@ impl Cookie {
             (&kept, &sent),
             (Some(kept), Some(sent)) if crypto::equal(kept.expose().as_bytes(), sent.expose().as_bytes())
         );
-        let token = kept.unwrap_or_else(|| HEXLOWER.encode(&crypto::random::<16>()).into());
+        self.with(kept.unwrap_or_else(new_token), is_confirmed)
+    }
+
+    /// A new token, for a browser in which somebody has just signed in: what a form of before says is
+    /// not theirs to say.
+    pub(super) fn renewed(&self) -> Csrf {
+        self.with(new_token(), true)
+    }
+
+    fn with(&self, token: Private, is_confirmed: bool) -> Csrf {
         let cookie = format!("{}={}; Max-Age={MAX_AGE}; {}", self.name, token.expose(), self.attributes);
         Csrf { token, cookie, is_confirmed }
     }
+}
+
+fn new_token() -> Private {
+    HEXLOWER.encode(&crypto::random::<16>()).into()
 }
 
 /// One browser's token: 128 random bits in hex.
@@ -69,7 +82,7 @@ impl Csrf {
     }
 
     /// Gives the browser the cookie with a page that has the field.
-    pub(super) fn keep(&self, reply: Reply) -> Reply {
+    pub(super) fn set_cookie(&self, reply: Reply) -> Reply {
         reply.header("set-cookie", &self.cookie)
     }
 }

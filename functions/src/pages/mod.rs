@@ -7,6 +7,6 @@ pub mod qr_image_png;
 pub mod qr_image_svg;
 pub mod qr_page;
 pub mod qr_submit;
-mod qr_view;
+mod qr_visit;
 pub mod reset_page;
 pub mod reset_submit;

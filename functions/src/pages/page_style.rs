@@ -8,7 +8,8 @@ use shared::page::{self, Colour};
 use shared::reply::Reply;
 use shared::request::Call;
 
-/// Seconds for which a copy is good: a link names its content's version.
+/// Seconds for which a copy is good. A link names its content's version, but not for ever: while a
+/// deployment runs, an old function can answer a new version's address.
 const MAX_AGE: u32 = 24 * 60 * 60;
 
 /// The endpoint.

@@ -7,9 +7,10 @@ use shared::store::Store;
 
 use crate::pairing;
 
-/// Draws the page's address of an open code, which `store` has. 15 % of the picture may be damaged.
+/// The QR code of the page of a code that can still be answered. Level M can be read with 15 % of it
+/// damaged, and has few modules.
 pub(super) async fn draw(store: &Store, public_url: &str, call: &Call) -> Result<QrCode, Failure> {
-    let (code, pairing) = pairing::open(store, call).await?;
+    let (code, pairing) = pairing::find(store, call).await?;
     if !pairing.is_open(call.now) {
         return Err(Failure::Credentials);
     }

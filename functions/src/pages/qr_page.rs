@@ -5,18 +5,16 @@ use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
 use shared::reply::Reply;
 use shared::request::Call;
-use shared::store::enterprise::Enterprise;
-use shared::store::{Store, parse};
+use shared::store::Store;
 
-use super::csrf::Cookie;
-use super::qr_view::view;
-use crate::pairing;
+use super::csrf::CsrfCookie;
+use super::qr_visit::Visit;
 
 /// The endpoint.
 #[derive(Debug)]
 pub struct QrPage {
     store: Store,
-    cookie: Cookie,
+    cookie: CsrfCookie,
 }
 
 impl Endpoint for QrPage {
@@ -26,13 +24,10 @@ impl Endpoint for QrPage {
     const SURFACE: Surface = Surface::Page;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        Ok(Self { store: Store::new(environment), cookie: Cookie::new(environment) })
+        Ok(Self { store: Store::new(environment), cookie: CsrfCookie::new(environment) })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
-        let (code, pairing) = pairing::open(&self.store, call).await?;
-        let [enterprise] = self.store.read([&Enterprise::key(&pairing.enterprise)]).await?;
-        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::Credentials)?;
-        Ok(view(&enterprise, &pairing, code.as_str(), &self.cookie.token(call), call.now))
+        Ok(Visit::open(&self.store, &self.cookie, call).await?.page())
     }
 }

@@ -5,34 +5,21 @@
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
-use shared::login_code::LoginCode;
 use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
-use shared::store::enterprise::Enterprise;
-use shared::store::pairing::{Answer, Answering, Pairing};
-use shared::store::parse;
+use shared::store::pairing::{Answer, Answering};
 use shared::{identity, password, pin};
 
-use super::csrf::{Cookie, Csrf};
-use super::qr_view::{Problem, answered, question, sign_in, view};
-use crate::pairing;
+use super::csrf::CsrfCookie;
+use super::qr_visit::{Form, Problem, Visit};
 use crate::sign_in::{Credential, Gate, SignIn};
 
 /// The endpoint.
 #[derive(Debug)]
 pub struct QrSubmit {
     sign_in: SignIn,
-    cookie: Cookie,
-}
-
-/// A form that was sent for a code.
-struct Form<'a> {
-    call: &'a Call,
-    code: LoginCode,
-    pairing: Pairing,
-    enterprise: Enterprise,
-    csrf: Csrf,
+    cookie: CsrfCookie,
 }
 
 impl Endpoint for QrSubmit {
@@ -43,95 +30,115 @@ impl Endpoint for QrSubmit {
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         let sign_in = SignIn::new(environment, Self::NAME).await?;
-        Ok(Self { sign_in, cookie: Cookie::new(environment) })
+        Ok(Self { sign_in, cookie: CsrfCookie::new(environment) })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
-        let store = &self.sign_in.store;
-        let (code, pairing) = pairing::open(store, call).await?;
-        let [enterprise] = store.read([&Enterprise::key(&pairing.enterprise)]).await?;
-        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::Credentials)?;
-        let form = Form { call, code, pairing, enterprise, csrf: self.cookie.token(call) };
-        if !form.pairing.is_open(call.now) {
-            return Ok(form.view());
+        let visit = Visit::open(&self.sign_in.store, &self.cookie, call).await?;
+        if !visit.pairing.is_open(call.now) {
+            return Ok(visit.page());
         }
-        if !form.csrf.is_confirmed {
-            return Ok(form.again("This page had lost its connection to your browser, which must keep its cookie. Please try again."));
+        if !visit.csrf.is_confirmed {
+            let text =
+                "Your browser did not send this page's cookie. Allow cookies for this site and try again.";
+            return Ok(visit.sign_in_form(Some(&Problem { form: None, text })));
         }
         match call.form_field("answer").as_ref().map(Private::expose) {
-            Some("approve") => self.answer(&form, Answer::Approved).await,
-            Some("refuse") => self.answer(&form, Answer::Refused).await,
-            _ => self.sign_in(&form).await,
+            Some("approve") => self.answer(visit, Answer::Approved).await,
+            Some("refuse") => self.answer(visit, Answer::Refused).await,
+            _ => self.sign_in(visit).await,
         }
     }
 }
 
 impl QrSubmit {
     /// Checks the credentials, and asks for the answer. Nothing is approved yet.
-    async fn sign_in(&self, form: &Form<'_>) -> Result<Reply, Failure> {
-        let Some((credential, wrong)) = form.credential() else {
-            return Ok(form.again("Please fill in the form."));
+    async fn sign_in(&self, mut visit: Visit<'_>) -> Result<Reply, Failure> {
+        let (call, store) = (visit.call, &self.sign_in.store);
+        let (form, credential) = match read_credential(call) {
+            Ok(read) => read,
+            Err(problem) => return Ok(visit.sign_in_form(Some(&problem))),
         };
-        let gate = Gate::Open(&form.enterprise);
-        let verified = match self.sign_in.verify(form.call, gate, credential).await {
-            Err(Failure::Credentials) => return Ok(form.again(wrong)),
+        let verified = match self.sign_in.verify(call, Gate::Passed(&visit.enterprise), credential).await {
+            Err(Failure::Credentials) => {
+                let text = match form {
+                    Form::Password => "The user name or the password is wrong.",
+                    Form::Pin => "The PIN is wrong.",
+                };
+                return Ok(visit.sign_in_form(Some(&Problem { form: Some(form), text })));
+            }
+            Err(Failure::NotAllowed(text)) => {
+                return Ok(visit.sign_in_form(Some(&Problem { form: None, text })));
+            }
             verified => verified?,
         };
-        let (store, hash) = (&self.sign_in.store, form.csrf.hash());
-        let noting = store.noting_browser(&form.code, &verified.holder, &hash, form.call.now)?;
-        let name = verified.name.clone();
-        self.sign_in.complete(form.call, verified, vec![noting], Failure::Credentials).await?;
-        Ok(question(&form.enterprise, &form.pairing, form.code.as_str(), &form.csrf, Some(&name)))
+        visit.csrf = self.cookie.renewed();
+        let (hash, name) = (visit.csrf.hash(), verified.name.clone());
+        let holder = (&verified.holder, &name);
+        let noting = store.noting_holder(&visit.code, &visit.enterprise.id, holder, &hash, call.now)?;
+        match self.sign_in.complete(call, verified, vec![noting], Failure::Credentials).await {
+            // Somebody has answered meanwhile.
+            Err(Failure::Credentials) => self.as_it_is(call).await,
+            completed => {
+                completed?;
+                (visit.pairing.holder_name, visit.pairing.browser_hash) = (Some(name), Some(hash));
+                Ok(visit.page())
+            }
+        }
     }
 
     /// Writes the answer. To approve, somebody must have signed in in this browser; to refuse, it is
     /// enough to have the code.
-    async fn answer(&self, form: &Form<'_>, answer: Answer) -> Result<Reply, Failure> {
-        let hash = form.csrf.hash();
-        if answer == Answer::Approved && form.pairing.browser_hash.as_ref() != Some(&hash) {
-            return Ok(form.again("Please sign in first."));
-        }
-        let answering = Answering {
-            code: &form.code,
-            enterprise: &form.enterprise.id,
-            now: form.call.now,
-            answer,
-            holder: None,
-            browser_hash: (answer == Answer::Approved).then_some(hash.as_str()),
+    async fn answer(&self, mut visit: Visit<'_>, answer: Answer) -> Result<Reply, Failure> {
+        let (call, hash) = (visit.call, visit.csrf.hash());
+        let answering = match answer {
+            Answer::Refused => Answering::Refuse,
+            Answer::Approved if visit.is_signed_in() => Answering::ApproveFrom(&hash),
+            Answer::Approved => {
+                let problem = Problem { form: None, text: "Please sign in first." };
+                return Ok(visit.sign_in_form(Some(&problem)));
+            }
         };
-        if self.sign_in.store.answer(&answering).await? {
-            Ok(answered(&form.enterprise, &form.pairing, answer))
+        if self.sign_in.store.answer(&visit.code, &visit.enterprise.id, answering, call.now).await? {
+            visit.pairing.answer = Some(answer);
+            Ok(visit.page())
         } else {
-            Err(Failure::Credentials)
+            self.as_it_is(call).await
         }
+    }
+
+    /// The page for what somebody else has made of the code meanwhile.
+    async fn as_it_is(&self, call: &Call) -> Result<Reply, Failure> {
+        Ok(Visit::open(&self.sign_in.store, &self.cookie, call).await?.page())
     }
 }
 
-impl Form<'_> {
-    /// The credential that the form carries, and what to say when it is wrong.
-    fn credential(&self) -> Option<(Credential, &'static str)> {
-        let field = |name: &str, most: usize| {
-            self.call.form_field(name).filter(|value| {
-                let value = value.expose();
-                !value.is_empty() && !value.contains('\0') && value.chars().count() <= most
-            })
-        };
-        if let Some(pin) = field("pin", pin::MAX_CHARS) {
-            return Some((Credential::Pin(pin), "This PIN is not right. Please try again."));
+/// The credential that a form carries, or what to tell the person.
+fn read_credential(call: &Call) -> Result<(Form, Credential), Problem> {
+    let field = |name: &str, most: usize| {
+        call.form_field(name).filter(|value| {
+            let value = value.expose();
+            !value.is_empty() && !value.contains('\0') && value.chars().count() <= most
+        })
+    };
+    match call.form_field("type").as_ref().map(Private::expose) {
+        Some("pin") => {
+            let problem = Problem { form: Some(Form::Pin), text: "Please enter your PIN." };
+            Ok((Form::Pin, Credential::Pin(field("pin", pin::MAX_CHARS).ok_or(problem)?)))
         }
-        let username = field("username", identity::MAX_CHARS)?;
-        let password = field("password", password::MAX_CHARS)?;
-        let wrong = "User name or password is not right. Please try again.";
-        Some((Credential::Password { username, password }, wrong))
-    }
-
-    fn view(&self) -> Reply {
-        view(&self.enterprise, &self.pairing, self.code.as_str(), &self.csrf, self.call.now)
-    }
-
-    /// The sign-in form again.
-    fn again(&self, text: &'static str) -> Reply {
-        let problem = Problem { text, username: self.call.form_field("username") };
-        sign_in(&self.enterprise, &self.pairing, self.code.as_str(), &self.csrf, Some(&problem))
+        Some("password") => {
+            let (username, password) =
+                (field("username", identity::MAX_CHARS), field("password", password::MAX_CHARS));
+            match (username, password) {
+                (Some(username), Some(password)) => {
+                    Ok((Form::Password, Credential::Password { username, password }))
+                }
+                _ => Err(Problem {
+                    form: Some(Form::Password),
+                    text: "Please enter your user name and your password.",
+                }),
+            }
+        }
+        _ => Err(Problem { form: None, text: "Please sign in first." }),
     }
 }

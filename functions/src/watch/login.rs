@@ -1,7 +1,6 @@
 //! `POST /v2/watch/auth/login`: signs a viewer in, by password or by PIN. How a credential is
 //! checked, and what a try costs, stands in `sign_in.rs`.
 
-use serde::Serialize;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
@@ -22,12 +21,6 @@ impl Request {
     fn parse(body: &Object) -> Result<Self, Invalid> {
         Ok(Self { credential: Credential::parse(body)?, persist: body.flag("persist")? })
     }
-}
-
-#[derive(Serialize)]
-struct Response {
-    token: String,
-    refresh_token: String,
 }
 
 /// The endpoint.
@@ -60,8 +53,7 @@ impl Endpoint for Login {
         let opening = vec![store.opening_session(&key.enterprise, &session)?];
         let otherwise = Failure::Internal("a new session's id was taken".into());
         self.sign_in.complete(call, verified, opening, otherwise).await?;
-        let token = self.issuer.access(&key.enterprise, &session, &holder.roles, call.now)?;
-        let refresh_token = self.issuer.refresh(&key.enterprise, &session, &session.refresh_jti, call.now)?;
-        Ok(Reply::success(Surface::Watch, Response { token, refresh_token }))
+        let tokens = self.issuer.both(&key.enterprise, &session, &holder.roles, call.now)?;
+        Ok(Reply::success(Surface::Watch, tokens))
     }
 }

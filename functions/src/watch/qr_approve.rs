@@ -7,50 +7,49 @@ use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
-use shared::login_code::{self, LoginCode};
+use shared::login_code::LoginCode;
 use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::{Call, Caller};
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
-use shared::store::pairing::{Answer, Answering, Pairing};
+use shared::store::pairing::{Answering, Pairing};
 use shared::store::parse;
-use shared::store::session::{Holder, Live};
+use shared::store::session::{Holder, Live, Vouching};
 use shared::token::keys;
 use shared::token::verify::Verifier;
 
-use crate::pairing::Guesses;
+use crate::pairing::{Guesses, parse_code};
 use crate::sign_in::{Credential, Gate, SignIn};
 
-/// The code that a body names; `None` for a text that cannot be one, and that no TV shows.
-pub(super) fn parse_code(body: &Object) -> Result<Option<LoginCode>, Invalid> {
-    let text = body.private("login_code", login_code::MAX_CHARS)?;
-    Ok(LoginCode::read(text.expose()))
+/// What a person says; `true` when it is not said.
+fn parse_approve(body: &Object) -> Result<bool, Invalid> {
+    body.flag_or("approve", true)
 }
 
 /// The body beside a user's token.
 struct TokenRequest {
     code: Option<LoginCode>,
-    answer: Answer,
+    approve: bool,
 }
 
 impl TokenRequest {
     fn parse(body: &Object) -> Result<Self, Invalid> {
-        let code = parse_code(body)?;
-        let answer = if body.flag_or("approve", true)? { Answer::Approved } else { Answer::Refused };
-        Ok(Self { code, answer })
+        Ok(Self { code: parse_code(body)?, approve: parse_approve(body)? })
     }
 }
 
 /// The body beside an API key.
 struct CredentialsRequest {
     code: Option<LoginCode>,
+    approve: bool,
     credential: Credential,
 }
 
 impl CredentialsRequest {
     fn parse(body: &Object) -> Result<Self, Invalid> {
-        Ok(Self { code: parse_code(body)?, credential: Credential::parse(body)? })
+        let (code, approve) = (parse_code(body)?, parse_approve(body)?);
+        Ok(Self { code, approve, credential: Credential::parse(body)? })
     }
 }
 
@@ -75,6 +74,7 @@ impl Endpoint for QrApprove {
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let pairing = match call.caller()? {
             Caller::User(token) => self.by_token(call, &token).await?,
+            // Boxed, as in SignIn::verify.
             Caller::Key(key) => Box::pin(self.by_credentials(call, &key)).await?,
         };
         Ok(Reply::success(Surface::Watch, json!({ "device": pairing.device })))
@@ -82,12 +82,12 @@ impl Endpoint for QrApprove {
 }
 
 impl QrApprove {
-    /// One read of everything, one conditional write.
+    /// One read of everything, then the answer: one conditional write.
     async fn by_token(&self, call: &Call, token: &Private) -> Result<Pairing, Failure> {
         let store = &self.sign_in.store;
         let claims = self.verifier.access(token, call.now).await?;
         let [session, user, api_key] = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
-        let TokenRequest { code, answer } = match call.body().and_then(|body| TokenRequest::parse(&body)) {
+        let TokenRequest { code, approve } = match call.body().and_then(|body| TokenRequest::parse(&body)) {
             Ok(request) => request,
             Err(invalid) => {
                 // Only whoever has a living session learns what is wrong with the body.
@@ -100,33 +100,29 @@ impl QrApprove {
         let keys = [&session, &user, &api_key, &pairing, &guesses.counter.key];
         let [session, user, api_key, pairing, counted] = store.read(keys).await?;
         let live = Live::parse([session, user, api_key], call.now)?;
-        guesses.check(counted.as_ref())?;
         let pairing = parse::<Pairing>(pairing)?.filter(|pairing| pairing.enterprise == claims.ent);
-        let (Some(code), Some(pairing)) = (code, pairing) else {
-            return Err(guesses.wrong(store, Failure::Credentials).await);
-        };
+        let (code, pairing) = guesses.judge(store, counted.as_ref(), code.zip(pairing)).await?;
         let holder = Holder {
             user: live.user.id,
             epoch: live.user.epoch,
             roles: live.user.roles,
             amr: live.session.amr,
+            vouching: Some(Vouching { session: live.session.id, expires_at: live.session.expires_at }),
         };
-        let answering = Answering {
-            code: &code,
-            enterprise: &claims.ent,
-            now: call.now,
-            answer,
-            holder: Some(&holder),
-            browser_hash: None,
-        };
-        if store.answer(&answering).await? { Ok(pairing) } else { Err(Failure::Credentials) }
+        let answering = answering(approve, &holder);
+        if store.answer(&code, &claims.ent, answering, call.now).await? {
+            Ok(pairing)
+        } else {
+            Err(Failure::Credentials)
+        }
     }
 
-    /// One read for key and code; then as a login, with the approval in its transaction.
+    /// One read for key and code, so that a wrong code costs no person a try; then as a login, with the
+    /// answer in its transaction.
     async fn by_credentials(&self, call: &Call, key: &PresentedKey) -> Result<Pairing, Failure> {
         let (store, ent) = (&self.sign_in.store, key.enterprise.as_str());
         let parsed = call.body().and_then(|body| CredentialsRequest::parse(&body));
-        let CredentialsRequest { code, credential } =
+        let CredentialsRequest { code, approve, credential } =
             key.gate(parsed, store, Surface::Watch, call.now).await?;
         let guesses = Guesses::of(call);
         let (api_key, enterprise) = (ApiKey::key(ent, &key.id), Enterprise::key(ent));
@@ -136,25 +132,19 @@ impl QrApprove {
         key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
         let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
         credential.require_enabled(&enterprise)?;
-        guesses.check(counted.as_ref())?;
         let pairing = parse::<Pairing>(pairing)?.filter(|pairing| pairing.enterprise == ent);
-        let (Some(code), Some(pairing)) = (code, pairing) else {
-            return Err(guesses.wrong(store, Failure::Credentials).await);
-        };
+        let (code, pairing) = guesses.judge(store, counted.as_ref(), code.zip(pairing)).await?;
         if !pairing.is_open(call.now) {
             return Err(Failure::Credentials);
         }
-        let verified = self.sign_in.verify(call, Gate::Open(&enterprise), credential).await?;
-        let answering = Answering {
-            code: &code,
-            enterprise: ent,
-            now: call.now,
-            answer: Answer::Approved,
-            holder: Some(&verified.holder),
-            browser_hash: None,
-        };
-        let writes = vec![store.answering(&answering)?];
+        let verified = self.sign_in.verify(call, Gate::Passed(&enterprise), credential).await?;
+        let answering = answering(approve, &verified.holder);
+        let writes = vec![store.answering(&code, ent, answering, call.now)?];
         self.sign_in.complete(call, verified, writes, Failure::Credentials).await?;
         Ok(pairing)
     }
+}
+
+fn answering(approve: bool, holder: &Holder) -> Answering<'_> {
+    if approve { Answering::Approve(holder) } else { Answering::Refuse }
 }

@@ -1,6 +1,7 @@
 //! `POST /v2/watch/auth/login/qr/get-code`: a TV asks for a login code to show.
 //!
-//! One read, then one transaction: the pairing, and a code counted for the device and the address.
+//! One read, one code counted for the device and one for the address, one write. Not a transaction: a
+//! whole hotel's TVs start at once and share the address' counter, on which transactions would collide.
 
 use data_encoding::HEXLOWER;
 use serde::Serialize;
@@ -9,7 +10,6 @@ use shared::config::Environment;
 use shared::crypto;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
-use shared::identity::is_invisible;
 use shared::limits;
 use shared::login_code::LoginCode;
 use shared::private::Private;
@@ -20,13 +20,12 @@ use shared::store::enterprise::Enterprise;
 use shared::store::pairing::{Device, LIFETIME, Pairing};
 use shared::store::{Operation, Store, parse};
 
-/// The longest `udid`, in characters.
-pub(super) const MAX_UDID: usize = 128;
+use crate::pairing::parse_udid;
 
-/// Seconds after which a TV should leave the page with the code: three codes.
+/// Seconds after which a TV should leave the page with the code: the life of three codes.
 const PAGE_REDIRECT_TIME: i64 = 3 * LIFETIME;
 
-/// How many codes are tried before it is given up to find a free one.
+/// How many codes are drawn before giving up.
 const ATTEMPTS: u32 = 3;
 
 struct Request {
@@ -36,21 +35,12 @@ struct Request {
 
 impl Request {
     fn parse(body: &Object) -> Result<Self, Failure> {
-        let device = body.text("device", 64)?;
-        let udid = parse_udid(body)?;
-        let device = Device::read(&device)
-            .ok_or(Failure::Device("device: must be one of iPad, AppleTV, Firestick, Roku"))?;
+        let (device, udid) = (body.any_text("device")?, parse_udid(body)?);
+        // After the whole body is known to be well-formed: 4900 goes before 4901.
+        let device =
+            Device::read(&device).ok_or_else(|| Failure::Device(Invalid::new("device", Device::rule())))?;
         Ok(Self { device, udid })
     }
-}
-
-/// Reads the `udid`, by which a device is told from others.
-pub(super) fn parse_udid(body: &Object) -> Result<Private, Invalid> {
-    let udid = body.private("udid", MAX_UDID)?;
-    if udid.expose().chars().any(|c| c != ' ' && is_invisible(c)) {
-        return Err(Invalid::new("udid", "must be printable"));
-    }
-    Ok(udid)
 }
 
 #[derive(Serialize)]
@@ -104,12 +94,14 @@ impl Endpoint for QrGetCode {
             expires_at: Pairing::kept_until(call.now),
             polled_at: None,
             holder: None,
+            holder_name: None,
             browser_hash: None,
             answer: None,
             session_id: None,
             handed_at: None,
         };
-        let code = self.create(call, &pairing, &request.udid).await?;
+        // Boxed, as in SignIn::verify.
+        let code = Box::pin(self.create(call, &pairing, &request.udid)).await?;
         Ok(Reply::success(
             Surface::Watch,
             Response {
@@ -125,26 +117,40 @@ impl Endpoint for QrGetCode {
 }
 
 impl QrGetCode {
-    /// Writes the pairing under a code that is free.
+    /// Writes the pairing under a code that is free, as long as device and address have codes left.
     async fn create(&self, call: &Call, pairing: &Pairing, udid: &Private) -> Result<LoginCode, Failure> {
         let ent = pairing.enterprise.as_str();
         let by_device = limits::QR_CODE_DEVICE.counter(ent, udid.expose(), call.now);
         let by_source = limits::QR_CODE_SOURCE.counter(ent, &call.source, call.now);
         let operation = Operation::new();
-        for _ in 0..ATTEMPTS {
-            let code = LoginCode::generate();
-            let writes = vec![
-                self.store.taking(&by_device, &operation),
-                self.store.taking(&by_source, &operation),
-                self.store.creating_pairing(&code, pairing)?,
-            ];
-            match self.store.transact(writes).await? {
-                Ok(()) => return Ok(code),
-                Err(cancelled) if cancelled.failed[0] => return Err(by_device.refusal(call.now)),
-                Err(cancelled) if cancelled.failed[1] => return Err(by_source.refusal(call.now)),
-                Err(_) => {}
+        let created = Box::pin(async {
+            let has_room = tokio::try_join!(
+                self.store.take(&by_device, &operation),
+                self.store.take(&by_source, &operation)
+            )?;
+            match has_room {
+                (true, true) => {}
+                (false, _) => return Err(by_device.refusal(call.now)),
+                (true, false) => return Err(by_source.refusal(call.now)),
+            }
+            for _ in 0..ATTEMPTS {
+                let code = LoginCode::generate();
+                if self.store.write_pairing(&code, pairing).await? {
+                    return Ok(code);
+                }
+            }
+            Err(Failure::Internal("no free login code was found".into()))
+        });
+        match created.await {
+            Ok(code) => Ok(code),
+            Err(refusal) => {
+                // No code was given: none is counted. Where one was not counted, this changes nothing.
+                let _ = tokio::join!(
+                    self.store.give_back(&by_device, &operation),
+                    self.store.give_back(&by_source, &operation)
+                );
+                Err(refusal)
             }
         }
-        Err(Failure::Internal("no free login code was found".into()))
     }
 }

@@ -4,11 +4,11 @@
 //! One read, then one conditional write: the poll, or the session. A TV whose answer was lost asks
 //! again and gets the same session, read back; see [`pairing::HAND_OUT_GRACE`].
 
-use serde::Serialize;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
+use shared::limits;
 use shared::login_code::LoginCode;
 use shared::private::Private;
 use shared::reply::Reply;
@@ -16,12 +16,10 @@ use shared::request::Call;
 use shared::store::api_key::ApiKey;
 use shared::store::pairing::{self, Answer, HandOut, Pairing};
 use shared::store::session::{Live, Session};
-use shared::store::{Store, parse};
+use shared::store::{Operation, Store, parse};
 use shared::token::issue::Issuer;
 
-use super::qr_approve::parse_code;
-use super::qr_get_code::parse_udid;
-use crate::pairing::Guesses;
+use crate::pairing::{Guesses, parse_code, parse_udid};
 
 /// The longest `device_code` that is read, in characters; ours have 32.
 const MAX_DEVICE_CODE: usize = 128;
@@ -40,12 +38,6 @@ impl Request {
             device_code: body.optional_private("device_code", MAX_DEVICE_CODE)?,
         })
     }
-}
-
-#[derive(Serialize)]
-struct Response {
-    token: String,
-    refresh_token: String,
 }
 
 /// The endpoint.
@@ -69,38 +61,51 @@ impl Endpoint for QrGetToken {
         let parsed = call.body().and_then(|body| Request::parse(&body));
         let Request { code, udid, device_code } =
             key.gate(parsed, &self.store, Surface::Watch, call.now).await?;
-        let guesses = Guesses::of(call);
-        let api_key = ApiKey::key(&key.enterprise, &key.id);
-        let keys = [&api_key, &Pairing::key(code.as_ref()), &guesses.counter.key];
+        let (ent, now) = (key.enterprise.as_str(), call.now);
+        // A TV that says all the right things may poll, whoever else guesses at its address: what holds
+        // a guesser up who knows its udid is the udid's own counter.
+        let by_device = limits::QR_GUESS_DEVICE.counter(ent, udid.expose(), now);
+        let keys = [&ApiKey::key(ent, &key.id), &Pairing::key(code.as_ref()), &by_device.key];
         let [api_key, pairing, counted] = self.store.read(keys).await?;
-        let api_key = key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
-        if api_key.qr_device_code && device_code.is_none() {
-            return Err(Invalid::new("device_code", "missing").into());
+        key.authorize(parse(api_key)?, Surface::Watch, now)?;
+        if by_device.is_used_up(counted.as_ref()) {
+            return Err(by_device.refusal(now));
         }
-        guesses.check(counted.as_ref())?;
         // The application that asked for the code, and no other, gets the session.
-        let is_ours =
-            |pairing: &Pairing| (&pairing.enterprise, &pairing.api_key) == (&key.enterprise, &key.id);
-        let (Some(code), Some(pairing)) = (code, parse::<Pairing>(pairing)?.filter(is_ours)) else {
-            return Err(guesses.wrong(&self.store, Failure::Credentials).await);
+        let is_ours = |pairing: &Pairing| (pairing.enterprise.as_str(), &pairing.api_key) == (ent, &key.id);
+        let found = code.zip(parse::<Pairing>(pairing)?.filter(is_ours));
+        let wrong = match &found {
+            None => Failure::Credentials,
+            Some((_, pairing)) if !pairing.has_udid(udid.expose()) => {
+                Failure::Device(Invalid::new("udid", "is not the device that asked for this code"))
+            }
+            Some((_, pairing)) if pairing.device_code_hash.is_some() && device_code.is_none() => {
+                return Err(Invalid::new("device_code", "missing").into());
+            }
+            Some((_, pairing)) if !pairing.accepts_device_code(device_code.as_ref().map(Private::expose)) => {
+                Failure::Credentials
+            }
+            Some((code, pairing)) => return self.answer(call, code, pairing).await,
         };
-        if !pairing.is_of(udid.expose()) {
-            let refusal = Failure::Device("udid: is not the one that asked for the code");
-            return Err(guesses.wrong(&self.store, refusal).await);
-        }
-        if !pairing.takes(device_code.as_ref().map(Private::expose)) {
-            return Err(guesses.wrong(&self.store, Failure::Credentials).await);
-        }
-        self.answer(call, &code, pairing).await
+        // What a wrong code gets is withheld until it has been counted.
+        let by_source = Guesses::of(call).counter;
+        let operation = Operation::new();
+        // Boxed, as in SignIn::verify.
+        let has_room = Box::pin(self.store.take_both([&by_device, &by_source], &operation)).await?;
+        Err(match has_room {
+            [true, true] => wrong,
+            [false, _] => by_device.refusal(now),
+            [true, false] => by_source.refusal(now),
+        })
     }
 }
 
 impl QrGetToken {
     /// What the device that asked for the code gets.
-    async fn answer(&self, call: &Call, code: &LoginCode, pairing: Pairing) -> Result<Reply, Failure> {
+    async fn answer(&self, call: &Call, code: &LoginCode, pairing: &Pairing) -> Result<Reply, Failure> {
         let now = call.now;
         if pairing.session_id.is_some() {
-            return self.same_again(&pairing, now).await;
+            return self.same_again(pairing, now).await;
         }
         if now >= pairing.ends_at {
             return Err(Failure::Credentials);
@@ -109,19 +114,23 @@ impl QrGetToken {
             return Err(Failure::RateLimited { retry_after: pairing.next_poll() - now });
         }
         match (pairing.answer, &pairing.holder) {
+            (None, _) if self.store.poll(code, pairing, now).await? => Err(Failure::Pending),
+            (None, _) => Err(too_soon(pairing)),
             (Some(Answer::Refused), _) => Err(Failure::NotAllowed("Sign-in was refused on the phone")),
+            (Some(Answer::Approved), None) => Err(Failure::Internal("nobody approved".into())),
             (Some(Answer::Approved), Some(holder)) => {
-                let session =
-                    Session::new(holder, &pairing.api_key, Surface::Watch, now, pairing.session_seconds);
-                match self.store.hand_out(code, &pairing, &session, now).await? {
-                    HandOut::Now => self.tokens(&pairing.enterprise, &session, &holder.roles, now),
+                let (surface, seconds) = (Surface::Watch, pairing.session_seconds);
+                let session = Session::new(holder, &pairing.api_key, surface, now, seconds);
+                match self.store.hand_out(code, pairing, &session, now).await? {
+                    HandOut::Now => {
+                        let tokens = self.issuer.both(&pairing.enterprise, &session, &holder.roles, now)?;
+                        Ok(Reply::success(surface, tokens))
+                    }
                     HandOut::Before(pairing) => self.same_again(&pairing, now).await,
-                    HandOut::TooSoon => Err(too_soon(&pairing)),
-                    HandOut::NotAllowed => Err(Failure::Credentials),
+                    HandOut::TooSoon => Err(too_soon(pairing)),
+                    HandOut::HolderGone => Err(Failure::Credentials),
                 }
             }
-            _ if self.store.poll(code, &pairing, now).await? => Err(Failure::Pending),
-            _ => Err(too_soon(&pairing)),
         }
     }
 
@@ -141,23 +150,12 @@ impl QrGetToken {
             Err(Failure::Token) => return Err(Failure::Credentials),
             live => live?,
         };
-        self.tokens(ent, &live.session, &live.user.roles, now)
-    }
-
-    fn tokens(
-        &self,
-        enterprise: &str,
-        session: &Session,
-        roles: &[String],
-        now: i64,
-    ) -> Result<Reply, Failure> {
-        let token = self.issuer.access(enterprise, session, roles, now)?;
-        let refresh_token = self.issuer.refresh(enterprise, session, &session.refresh_jti, now)?;
-        Ok(Reply::success(Surface::Watch, Response { token, refresh_token }))
+        let tokens = self.issuer.both(ent, &live.session, &live.user.roles, now)?;
+        Ok(Reply::success(Surface::Watch, tokens))
     }
 }
 
 /// The refusal of a poll that lost against another one at the same time.
 fn too_soon(pairing: &Pairing) -> Failure {
-    Failure::RateLimited { retry_after: (pairing.polling_interval - 1).max(1) }
+    Failure::RateLimited { retry_after: pairing.shortest_wait().max(1) }
 }

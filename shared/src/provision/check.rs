@@ -102,7 +102,8 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
         &field("refresh_seconds_max"),
         "must be at most 366 days",
     )?;
-    require((1..=60).contains(&settings.polling_interval), &field("polling_interval"), "must be 1 to 60")?;
+    // A TV that asks again after a lost answer must come within `pairing::HAND_OUT_GRACE`.
+    require((1..=25).contains(&settings.polling_interval), &field("polling_interval"), "must be 1 to 25")?;
     require(
         (password::MIN_CHARS..=64).contains(&settings.password_min_length),
         &field("password_min_length"),
@@ -140,7 +141,11 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
 
 /// Whether a page or picture at `url` reaches a browser unchanged: HTTPS, or this machine.
 fn is_web(url: &str) -> bool {
-    ["https://", "http://localhost", "http://127.0.0.1"].iter().any(|start| url.starts_with(start))
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.split(':').next().unwrap_or_default();
+    let is_plain = !host.is_empty() && !authority.contains('@');
+    is_plain && (scheme == "https" || (scheme == "http" && ["localhost", "127.0.0.1"].contains(&host)))
 }
 
 impl ApiKeyEntry {

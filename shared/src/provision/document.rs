@@ -180,7 +180,7 @@ impl ApiKeyEntry {
 }
 
 impl Document {
-    /// The first API key of the Watch surface that works and that the document has in full.
+    /// The first API key of the Watch surface that is not revoked and that the document has in full.
     #[must_use]
     pub fn watch_key(&self) -> Option<&Private> {
         let mut keys = self.enterprises.iter().flat_map(|enterprise| &enterprise.api_keys);
@@ -248,6 +248,25 @@ mod tests {
         assert!(
             one(r#""settings":{"polling_interval":0}"#)
                 .starts_with("enterprises[0].settings.polling_interval")
+        );
+        for (logo, accent) in [
+            ("http://cdn.acme.example/logo.svg", ""),
+            ("http://localhost.evil.example/logo.svg", ""),
+            ("http://localhost:80@evil.example/logo.svg", ""),
+            ("https://cdn.acme.example/logo.svg; script-src *", ""),
+            ("https://cdn.acme.example/a,b", ""),
+            ("https://cdn.acme.example/logo.svg?v=2", ""),
+            ("", "red"),
+            ("", "1f3fd1"),
+            ("", "#1f3fd1;"),
+        ] {
+            let (name, value) = if accent.is_empty() { ("logo", logo) } else { ("accent", accent) };
+            let told = one(&format!(r#""settings":{{"page":{{"{name}":"{value}"}}}}"#));
+            assert!(told.starts_with(&format!("enterprises[0].settings.page.{name}: must be ")), "{told}");
+        }
+        assert_eq!(
+            one(r#""settings":{"page":{"logoo":""}}"#),
+            "enterprises[0].settings.page.logoo: is no setting"
         );
         assert!(one(r#""colour":"red""#).starts_with("document: unknown field `colour`"));
         assert_eq!(one(r#""settings":{"sing_up":true}"#), "enterprises[0].settings.sing_up: is no setting");

@@ -66,6 +66,23 @@ impl Store {
         Ok(self.update(request).await?.is_ok())
     }
 
+    /// Whether the counter has room at this moment: a check that is in line with every [`Store::take`],
+    /// as a read is not.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn has_room(&self, counter: &Counter) -> Result<bool, Error> {
+        let request = self
+            .client
+            .update_item()
+            .set_key(Some(counter.key.attributes()))
+            .update_expression("SET expires_at = :expires_at")
+            .condition_expression("attribute_not_exists(operations) OR size(operations) < :max")
+            .expression_attribute_values(":max", number(counter.max.into()))
+            .expression_attribute_values(":expires_at", number(counter.ends_at + KEPT));
+        Ok(self.update(request).await?.is_ok())
+    }
+
     /// [`Store::take`] as a write of a transaction.
     #[must_use]
     pub fn taking(&self, counter: &Counter, operation: &Operation) -> TransactWriteItem {

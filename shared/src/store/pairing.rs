@@ -2,18 +2,19 @@
 //!
 //! One item for each code. Asking, answering, polling and handing out are each one conditional
 //! write. The key is the code alone, since the page that a phone opens knows nothing else: the
-//! enterprise is in the item, and every write that answers holds it as a condition.
+//! enterprise is in the item, and every write of whoever answers has it as a condition.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use serde::{Deserialize, Serialize};
 
 use super::session::{Holder, Session};
-use super::{Attributes, Error, Key, Operation, Store, item, number, parse, text, write};
+use super::{Attributes, Error, Key, Operation, Store, number, parse, text, write};
 use crate::crypto;
 use crate::login_code::LoginCode;
+use crate::private::Private;
 
 /// Seconds for which a code works.
 pub const LIFETIME: i64 = 300;
@@ -38,15 +39,22 @@ pub enum Device {
 }
 
 impl Device {
+    const ALL: [Self; 4] = [Self::IPad, Self::AppleTv, Self::Firestick, Self::Roku];
+
     /// The device that the API calls `name`.
     #[must_use]
     pub fn read(name: &str) -> Option<Self> {
-        match name {
-            "iPad" => Some(Self::IPad),
-            "AppleTV" => Some(Self::AppleTv),
-            "Firestick" => Some(Self::Firestick),
-            "Roku" => Some(Self::Roku),
-            _ => None,
+        Self::ALL.into_iter().find(|device| device.name() == name)
+    }
+
+    /// What the API calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IPad => "iPad",
+            Self::AppleTv => "AppleTV",
+            Self::Firestick => "Firestick",
+            Self::Roku => "Roku",
         }
     }
 
@@ -59,6 +67,12 @@ impl Device {
             Self::Firestick => "Fire TV Stick",
             Self::Roku => "Roku",
         }
+    }
+
+    /// The rule for `device`, for whoever breaks it.
+    #[must_use]
+    pub fn rule() -> String {
+        format!("must be one of {}", Self::ALL.map(Self::name).join(", "))
     }
 }
 
@@ -106,9 +120,12 @@ pub struct Pairing {
     /// Epoch seconds of the last poll that was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polled_at: Option<i64>,
-    /// Who signed in on the phone.
+    /// Who signed in for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<Holder>,
+    /// What that person is called, when they did so on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder_name: Option<Private>,
     /// SHA-256 of the token of the browser in which they did, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser_hash: Option<String>,
@@ -124,7 +141,8 @@ pub struct Pairing {
 }
 
 impl Pairing {
-    /// The key of the item that `code` names; for what cannot be a code, of an item that never is.
+    /// The key of the item that `code` names; for what cannot be a code, of an item that never is, so
+    /// that it goes the same way as a code that is wrong.
     #[must_use]
     pub fn key(code: Option<&LoginCode>) -> Key {
         Key::new(format!("QR#{}", code.map_or("-", LoginCode::as_str)), "QR")
@@ -144,41 +162,41 @@ impl Pairing {
 
     /// Whether it is the device `udid` that asked.
     #[must_use]
-    pub fn is_of(&self, udid: &str) -> bool {
+    pub fn has_udid(&self, udid: &str) -> bool {
         crypto::equal(crypto::sha256_hex(udid.as_bytes()).as_bytes(), self.udid_hash.as_bytes())
     }
 
     /// Whether `device_code` is the device's secret, where it has one.
     #[must_use]
-    pub fn takes(&self, device_code: Option<&str>) -> bool {
+    pub fn accepts_device_code(&self, device_code: Option<&str>) -> bool {
         let Some(wanted) = &self.device_code_hash else { return true };
         let given = crypto::sha256_hex(device_code.unwrap_or_default().as_bytes());
         crypto::equal(given.as_bytes(), wanted.as_bytes())
     }
 
-    /// Epoch seconds from which on a poll is taken: a second sooner than the device was told, for
-    /// a clock that ticks otherwise.
+    /// Seconds after a poll from which on the next one is taken: one less than the device was told,
+    /// for a clock that ticks otherwise.
+    #[must_use]
+    pub fn shortest_wait(&self) -> i64 {
+        self.polling_interval - 1
+    }
+
+    /// Epoch seconds from which on a poll is taken.
     #[must_use]
     pub fn next_poll(&self) -> i64 {
-        self.polled_at.map_or(0, |at| at + self.polling_interval - 1)
+        self.polled_at.map_or(0, |at| at + self.shortest_wait())
     }
 }
 
-/// One answer to a code, to be written.
-#[derive(Debug)]
-pub struct Answering<'a> {
-    /// The code.
-    pub code: &'a LoginCode,
-    /// The enterprise of whoever answers.
-    pub enterprise: &'a str,
-    /// Epoch seconds.
-    pub now: i64,
-    /// What they say.
-    pub answer: Answer,
-    /// Who answers, with their answer; absent when they signed in before, or need not to.
-    pub holder: Option<&'a Holder>,
-    /// Hash of the token of the browser in which they must have signed in before.
-    pub browser_hash: Option<&'a str>,
+/// An answer to a code, to be written.
+#[derive(Clone, Copy, Debug)]
+pub enum Answering<'a> {
+    /// The TV may sign in as this person.
+    Approve(&'a Holder),
+    /// It may sign in as whoever did so last, provided that it was in the browser with this hash.
+    ApproveFrom(&'a str),
+    /// It may not.
+    Refuse,
 }
 
 /// What became of a poll for an answer that is there.
@@ -191,28 +209,39 @@ pub enum HandOut {
     /// Another poll was taken a moment ago, before the answer was there.
     TooSoon,
     /// Whoever approved may not sign in any more.
-    NotAllowed,
+    HolderGone,
 }
 
-/// An answer's update expression, condition and values.
-fn answering(answer: &Answering<'_>, operation: &Operation) -> Result<(String, String, Attributes), Error> {
-    let mut update = "SET answer = :answer, answered_at = :now, answer_operation = :operation".to_owned();
+/// The update expression, condition and values of an answer.
+fn answer_expressions(
+    answering: Answering<'_>,
+    enterprise: &str,
+    now: i64,
+) -> Result<(String, String, Attributes), Error> {
+    let answer = match answering {
+        Answering::Approve(_) | Answering::ApproveFrom(_) => Answer::Approved,
+        Answering::Refuse => Answer::Refused,
+    };
+    let mut update = "SET answer = :answer, answer_operation = :operation".to_owned();
     let mut condition = "ends_at > :now AND enterprise = :enterprise \
                          AND (attribute_not_exists(answer) OR answer_operation = :operation)"
         .to_owned();
     let mut values = Attributes::from([
-        (":answer".to_owned(), text(answer.answer.name())),
-        (":now".to_owned(), number(answer.now)),
-        (":enterprise".to_owned(), text(answer.enterprise)),
-        (":operation".to_owned(), blob(operation)),
+        (":answer".to_owned(), text(answer.name())),
+        (":now".to_owned(), number(now)),
+        (":enterprise".to_owned(), text(enterprise)),
+        (":operation".to_owned(), blob(&Operation::new())),
     ]);
-    if let Some(holder) = answer.holder {
-        update.push_str(", holder = :holder");
-        values.insert(":holder".to_owned(), holder_map(holder)?);
-    }
-    if let Some(hash) = answer.browser_hash {
-        condition.push_str(" AND browser_hash = :browser");
-        values.insert(":browser".to_owned(), text(hash));
+    match answering {
+        Answering::Approve(holder) => {
+            update.push_str(", holder = :holder");
+            values.insert(":holder".to_owned(), holder_map(holder)?);
+        }
+        Answering::ApproveFrom(browser_hash) => {
+            condition.push_str(" AND browser_hash = :browser");
+            values.insert(":browser".to_owned(), text(browser_hash));
+        }
+        Answering::Refuse => {}
     }
     Ok((update, condition, values))
 }
@@ -227,31 +256,31 @@ fn holder_map(holder: &Holder) -> Result<AttributeValue, Error> {
 }
 
 impl Store {
-    /// Writes a new pairing, as a write of a transaction. It fails where the code is taken.
-    ///
-    /// # Errors
-    /// When the pairing does not serialise.
-    pub fn creating_pairing(&self, code: &LoginCode, pairing: &Pairing) -> Result<TransactWriteItem, Error> {
-        Ok(write!(
-            put,
-            Put::builder()
-                .table_name(&self.table)
-                .set_item(Some(item(&Pairing::key(Some(code)), pairing)?))
-                .condition_expression("attribute_not_exists(pk)")
-        ))
-    }
-
-    /// Answers a code that nobody has answered and that still works; `false` when that is not so.
-    /// Of many at once exactly one is `true`.
+    /// Writes a new pairing; `false` where the code is taken.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn answer(&self, answer: &Answering<'_>) -> Result<bool, Error> {
-        let (update, condition, values) = answering(answer, &Operation::new())?;
+    pub async fn write_pairing(&self, code: &LoginCode, pairing: &Pairing) -> Result<bool, Error> {
+        self.swap(&Pairing::key(Some(code)), None, pairing).await
+    }
+
+    /// Answers a code of `enterprise` that nobody has answered and that works at `now`; `false` when
+    /// that is not so. Of many at once exactly one is `true`.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn answer(
+        &self,
+        code: &LoginCode,
+        enterprise: &str,
+        answering: Answering<'_>,
+        now: i64,
+    ) -> Result<bool, Error> {
+        let (update, condition, values) = answer_expressions(answering, enterprise, now)?;
         let request = self
             .client
             .update_item()
-            .set_key(Some(Pairing::key(Some(answer.code)).attributes()))
+            .set_key(Some(Pairing::key(Some(code)).attributes()))
             .update_expression(update)
             .condition_expression(condition)
             .set_expression_attribute_values(Some(values));
@@ -262,13 +291,19 @@ impl Store {
     ///
     /// # Errors
     /// When the holder does not serialise.
-    pub fn answering(&self, answer: &Answering<'_>) -> Result<TransactWriteItem, Error> {
-        let (update, condition, values) = answering(answer, &Operation::new())?;
+    pub fn answering(
+        &self,
+        code: &LoginCode,
+        enterprise: &str,
+        answering: Answering<'_>,
+        now: i64,
+    ) -> Result<TransactWriteItem, Error> {
+        let (update, condition, values) = answer_expressions(answering, enterprise, now)?;
         Ok(write!(
             update,
             Update::builder()
                 .table_name(&self.table)
-                .set_key(Some(Pairing::key(Some(answer.code)).attributes()))
+                .set_key(Some(Pairing::key(Some(code)).attributes()))
                 .update_expression(update)
                 .condition_expression(condition)
                 .set_expression_attribute_values(Some(values))
@@ -280,10 +315,11 @@ impl Store {
     ///
     /// # Errors
     /// When the holder does not serialise.
-    pub fn noting_browser(
+    pub fn noting_holder(
         &self,
         code: &LoginCode,
-        holder: &Holder,
+        enterprise: &str,
+        (holder, name): (&Holder, &Private),
         browser_hash: &str,
         now: i64,
     ) -> Result<TransactWriteItem, Error> {
@@ -292,9 +328,13 @@ impl Store {
             Update::builder()
                 .table_name(&self.table)
                 .set_key(Some(Pairing::key(Some(code)).attributes()))
-                .update_expression("SET holder = :holder, browser_hash = :browser")
-                .condition_expression("ends_at > :now AND attribute_not_exists(answer)")
+                .update_expression("SET holder = :holder, holder_name = :name, browser_hash = :browser")
+                .condition_expression(
+                    "ends_at > :now AND enterprise = :enterprise AND attribute_not_exists(answer)"
+                )
                 .expression_attribute_values(":holder", holder_map(holder)?)
+                .expression_attribute_values(":name", text(name.expose()))
+                .expression_attribute_values(":enterprise", text(enterprise))
                 .expression_attribute_values(":browser", text(browser_hash))
                 .expression_attribute_values(":now", number(now))
         ))
@@ -315,7 +355,7 @@ impl Store {
                  OR poll_operation = :operation)",
             )
             .expression_attribute_values(":now", number(now))
-            .expression_attribute_values(":before", number(now - pairing.polling_interval + 1))
+            .expression_attribute_values(":before", number(now - pairing.shortest_wait()))
             .expression_attribute_values(":operation", blob(&Operation::new()));
         Ok(self.update(request).await?.is_ok())
     }
@@ -345,14 +385,20 @@ impl Store {
                 .expression_attribute_values(":session", text(&session.id))
                 .expression_attribute_values(":now", number(now))
                 .expression_attribute_values(":approved", text(Answer::Approved.name()))
-                .expression_attribute_values(":before", number(now - pairing.polling_interval + 1))
+                .expression_attribute_values(":before", number(now - pairing.shortest_wait()))
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         );
-        let writes = vec![
+        let ent = pairing.enterprise.as_str();
+        let mut writes = vec![
             handing_out,
-            self.requiring_user(&pairing.enterprise, &session.user, session.epoch),
-            self.opening_session(&pairing.enterprise, session)?,
+            self.opening_session(ent, session)?,
+            self.requiring_user(ent, &session.user, session.epoch),
         ];
+        // Whoever ends the session that approved ends the approval too.
+        if let Some(vouching) = pairing.holder.as_ref().and_then(|holder| holder.vouching.as_ref()) {
+            let key = Session::key(ent, &session.user, &vouching.session);
+            writes.push(self.requiring_session(&key, now));
+        }
         match self.transact(writes).await? {
             Ok(()) => Ok(HandOut::Now),
             Err(mut cancelled) if cancelled.failed[0] => {
@@ -360,8 +406,8 @@ impl Store {
                 let handed_out = found.filter(|found| found.session_id.is_some());
                 Ok(handed_out.map_or(HandOut::TooSoon, |found| HandOut::Before(Box::new(found))))
             }
-            Err(cancelled) if cancelled.failed[1] => Ok(HandOut::NotAllowed),
-            Err(_) => Err(Error("a new session's id was taken".into())),
+            Err(cancelled) if cancelled.failed[1] => Err(Error("a new session's id was taken".into())),
+            Err(_) => Ok(HandOut::HolderGone),
         }
     }
 }

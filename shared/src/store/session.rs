@@ -1,7 +1,9 @@
 //! Sessions: one login's life, which its access and refresh tokens name.
 
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use serde::{Deserialize, Serialize};
 
 use super::api_key::ApiKey;
@@ -59,11 +61,24 @@ pub struct Holder {
     pub roles: Vec<String>,
     /// How they signed in; see [`Session::amr`].
     pub amr: Vec<String>,
+    /// The session by which they vouch for a new one, where they did not sign in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vouching: Option<Vouching>,
+}
+
+/// A session by which a person lets another device sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouching {
+    /// Its id.
+    pub session: String,
+    /// Epoch seconds at which it is over, and with it what it vouches for: no chain of sessions
+    /// outlives a sign-in.
+    pub expires_at: i64,
 }
 
 impl Session {
     /// A new session of `holder`, opened with the key `api_key` of `surface`, that lives for so many
-    /// seconds.
+    /// seconds, and no longer than the one that vouches for it.
     #[must_use]
     pub fn new(holder: &Holder, api_key: &str, surface: Surface, now: i64, seconds: i64) -> Self {
         Self {
@@ -78,7 +93,10 @@ impl Session {
             rotated_at: None,
             sealed_successor: None,
             created_at: now,
-            expires_at: now + seconds,
+            expires_at: holder
+                .vouching
+                .as_ref()
+                .map_or(now + seconds, |vouching| vouching.expires_at.min(now + seconds)),
             ended_at: None,
         }
     }
@@ -131,6 +149,19 @@ impl Store {
                 .set_item(Some(item(&key, session)?))
                 .condition_expression("attribute_not_exists(pk)")
         ))
+    }
+
+    /// Requires that a session lives at `now`, as a part of a transaction.
+    #[must_use]
+    pub fn requiring_session(&self, key: &Key, now: i64) -> TransactWriteItem {
+        write!(
+            condition_check,
+            ConditionCheck::builder()
+                .table_name(&self.table)
+                .set_key(Some(key.attributes()))
+                .condition_expression("expires_at > :now AND attribute_not_exists(ended_at)")
+                .expression_attribute_values(":now", number(now))
+        )
     }
 
     /// Ends a session. Ending it again, or one that is no longer there, changes nothing.

@@ -13,6 +13,19 @@ use crate::crypto;
 use crate::failure::Failure;
 use crate::store::session::Session;
 
+/// What whoever signs in is given.
+#[derive(Serialize)]
+pub struct Tokens {
+    token: String,
+    refresh_token: String,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Tokens")
+    }
+}
+
 /// Signs tokens for sessions.
 #[derive(Debug)]
 pub struct Issuer {
@@ -34,6 +47,23 @@ impl Issuer {
     #[must_use]
     pub fn keys(&self) -> Arc<Cached<KeySet>> {
         Arc::clone(&self.keys)
+    }
+
+    /// An access token and the current refresh token of a session.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] when they cannot be signed.
+    pub fn both(
+        &self,
+        enterprise: &str,
+        session: &Session,
+        roles: &[String],
+        now: i64,
+    ) -> Result<Tokens, Failure> {
+        Ok(Tokens {
+            token: self.access(enterprise, session, roles, now)?,
+            refresh_token: self.refresh(enterprise, session, &session.refresh_jti, now)?,
+        })
     }
 
     /// A new access token for a session; it never outlives the session.

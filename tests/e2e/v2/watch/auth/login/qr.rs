@@ -53,9 +53,19 @@ async fn with_the_api_key_and_credentials_it_is_login_and_approval_in_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn with_credentials_a_person_can_refuse_too() {
+    let app = App::start().await;
+    let code = app.watch().get_code("tv").await;
+    let mut body = by_password(&code, ANA);
+    body["approve"] = json!(false);
+    app.watch().post(PATH, body).await.expect(200, "W0000");
+    app.watch().get_token(&code, "tv").await.expect(403, "W2101");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_is_unknown_expired_or_answered_is_2002() {
     let app = App::start().await;
-    let phone = app.phone().await;
+    let phone = app.ana_client().await;
     for unknown in ["BCD3FGH", "x", "💥"] {
         phone.approve(unknown).await.expect(401, "W2002");
         app.watch().post(PATH, by_password(unknown, ANA)).await.expect(401, "W2002");
@@ -87,27 +97,38 @@ async fn wrong_credentials_are_2002_approve_nothing_and_count_as_tries_of_a_logi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_password_for_a_code_that_was_answered_meanwhile_is_not_counted() {
-    let app = App::start().await;
-    let code = app.watch().get_code("tv").await;
-    let client = app.watch();
-    let answers = at_once(8, |_| {
-        let (client, code) = (client.clone(), code.clone());
-        async move { client.post(PATH, by_password(&code, ANA)).await }
+    let app = App::changed(|document| {
+        let users = document["enterprises"][0]["users"].as_array_mut().unwrap();
+        users.push(json!({ "username": "bo", "password": "the second reel is missing" }));
     })
     .await;
-    assert_eq!((count(&answers, "W0000"), count(&answers, "W2002")), (1, 7));
-    for _ in 0..9 {
-        app.watch().login("ana", "wrong password").await.expect(401, "W2002");
+    let code = app.watch().get_code("tv").await;
+    let client = app.watch();
+    // Two people at once, eight times each: one of the sixteen wins, and frees the tries of one person.
+    let answers = at_once(16, |index| {
+        let (client, mut body) = (client.clone(), by_password(&code, ANA));
+        if index % 2 == 1 {
+            body["credentials"] = json!({ "username": "bo", "password": "the second reel is missing" });
+        }
+        async move { client.post(PATH, body).await }
+    })
+    .await;
+    assert_eq!((count(&answers, "W0000"), count(&answers, "W2002")), (1, 15));
+    for username in ["ana", "bo"] {
+        for _ in 0..9 {
+            app.watch().login(username, "wrong password").await.expect(401, "W2002");
+        }
     }
     app.watch().login("ana", ANA).await.expect(200, "W0000");
+    app.watch().login("bo", "the second reel is missing").await.expect(200, "W0000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_code_of_one_enterprise_works_in_another() {
     let app = App::start().await;
     let code = app.key("orbit-watch").get_code("tv").await;
-    app.phone().await.approve(&code).await.expect(401, "W2002");
-    app.phone().await.refuse(&code).await.expect(401, "W2002");
+    app.ana_client().await.approve(&code).await.expect(401, "W2002");
+    app.ana_client().await.refuse(&code).await.expect(401, "W2002");
     app.watch().post(PATH, by_password(&code, ANA)).await.expect(401, "W2002");
     app.key("orbit-watch").get_token(&code, "tv").await.expect(202, "W3000");
 }
@@ -146,7 +167,7 @@ async fn a_header_that_does_not_work_is_refused_before_the_body_is_looked_at() {
 async fn a_body_that_is_wrong_is_4900_and_answers_nothing() {
     let app = App::start().await;
     let code = app.watch().get_code("tv").await;
-    let phone = app.phone().await;
+    let phone = app.ana_client().await;
     for (body, field) in [
         (json!({}), "login_code"),
         (json!({ "login_code": 1 }), "login_code"),
@@ -159,6 +180,10 @@ async fn a_body_that_is_wrong_is_4900_and_answers_nothing() {
     for (body, field) in [
         (json!({ "type": "pin", "credentials": { "pin": "K7QX-93WD" } }), "login_code"),
         (json!({ "login_code": code }), "type"),
+        (
+            json!({ "login_code": code, "approve": 0, "type": "pin", "credentials": { "pin": "K7QX-93WD" } }),
+            "approve",
+        ),
         (json!({ "login_code": code, "type": "sms", "credentials": {} }), "type"),
         (json!({ "login_code": code, "type": "pin" }), "credentials"),
         (json!({ "login_code": code, "type": "pin", "credentials": {} }), "credentials.pin"),
@@ -171,7 +196,7 @@ async fn a_body_that_is_wrong_is_4900_and_answers_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_32_answers_at_once_one_wins() {
     let app = App::start().await;
-    let phone = app.phone().await;
+    let phone = app.ana_client().await;
     for _ in 0..5 {
         let code = app.watch().get_code("tv").await;
         let answers = at_once(32, |index| {
@@ -189,7 +214,7 @@ async fn of_32_answers_at_once_one_wins() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_whose_answer_was_lost_is_still_an_answer() {
     let app = App::start().await;
-    let (phone, code) = (app.phone().await, app.watch().get_code("tv").await);
+    let (phone, code) = (app.ana_client().await, app.watch().get_code("tv").await);
     app.fail("dynamodb", "UpdateItem", "lost_response", 1).await;
     phone.approve(&code).await.expect(200, "W0000");
     app.watch().get_token(&code, "tv").await.expect(200, "W0000");
@@ -201,7 +226,7 @@ async fn an_answer_whose_answer_was_lost_is_still_an_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_has_50_wrong_codes_in_five_minutes_on_all_endpoints_together() {
     let app = App::start().await;
-    let (phone, watch, anonymous) = (app.phone().await, app.watch(), app.anonymous());
+    let (phone, watch, anonymous) = (app.ana_client().await, app.watch(), app.anonymous());
     let code = app.watch().get_code("tv").await;
     for index in 0..10 {
         phone.approve("BCD3FGH").await.expect(401, "W2002");
@@ -215,7 +240,7 @@ async fn an_address_has_50_wrong_codes_in_five_minutes_on_all_endpoints_together
     for code in ["BCD3FGH", &code] {
         phone.approve(code).await.expect(429, "W5001");
         watch.post(PATH, by_password(code, ANA)).await.expect(429, "W5001");
-        watch.get_token(code, "tv").await.expect(429, "W5001");
+        watch.get_token(code, "another").await.expect(429, "W5001");
         for page in ["", "/image.png", "/image.svg"] {
             let answer = anonymous.get(&format!("/qr/{code}{page}")).await;
             assert_eq!(answer.status, 429);
@@ -247,8 +272,9 @@ async fn right_codes_are_not_counted() {
     for _ in 0..60 {
         assert_eq!(anonymous.get(&format!("/qr/{code}")).await.status, 200);
     }
-    app.phone().await.approve(&code).await.expect(200, "W0000");
+    app.ana_client().await.approve(&code).await.expect(200, "W0000");
     for _ in 0..60 {
         watch.get_token(&code, "tv").await.expect(200, "W0000");
     }
+    assert_eq!(anonymous.get("/qr/BCD3FGH").await.status, 404);
 }

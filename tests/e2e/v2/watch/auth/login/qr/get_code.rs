@@ -29,21 +29,23 @@ async fn each_kind_of_device_gets_a_code_with_the_published_fields() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_interval_is_the_enterprises() {
     let app = App::changed(|document| {
-        document["enterprises"][0]["settings"] = json!({ "polling_interval": 3 });
+        document["enterprises"][0]["settings"] = json!({ "polling_interval": 20 });
     })
     .await;
     let answer = app.watch().try_get_code("tv").await.expect(200, "W0000");
-    assert_eq!(answer.body["polling_interval"], 3);
+    assert_eq!(answer.body["polling_interval"], 20);
     let code = answer.body["login_code"].as_str().unwrap();
     app.watch().get_token(code, "tv").await.expect(202, "W3000");
-    app.advance(2);
+    app.advance(10);
+    app.watch().get_token(code, "tv").await.expect(429, "W5001");
+    app.advance(9);
     app.watch().get_token(code, "tv").await.expect(202, "W3000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_is_not_in_the_list_is_4901() {
     let app = App::start().await;
-    for device in ["ipad", "Apple TV", "Chromecast", "AppleTV "] {
+    for device in ["", "ipad", "Apple TV", "Chromecast", "AppleTV ", &"x".repeat(5000)] {
         let answer = app.watch().post(PATH, json!({ "device": device, "udid": "tv" })).await;
         let detail = answer.expect(400, "W4901").body["detail"].as_str().unwrap().to_owned();
         assert!(detail.starts_with("device: "), "{detail}");
@@ -57,7 +59,6 @@ async fn a_body_that_is_wrong_is_4900_and_changes_nothing() {
     for (body, field) in [
         (json!({ "udid": "tv" }), "device"),
         (json!({ "device": 1, "udid": "tv" }), "device"),
-        (json!({ "device": "", "udid": "tv" }), "device"),
         (json!({ "device": "Roku" }), "udid"),
         (json!({ "device": "Roku", "udid": null }), "udid"),
         (json!({ "device": "Roku", "udid": 7 }), "udid"),
@@ -66,6 +67,9 @@ async fn a_body_that_is_wrong_is_4900_and_changes_nothing() {
         (json!({ "device": "Roku", "udid": "a\nb" }), "udid"),
         (json!({ "device": "Roku", "udid": "a\u{200b}b" }), "udid"),
         (json!({ "device": "Roku", "udid": "a\u{7f}b" }), "udid"),
+        (json!({ "device": "Roku", "udid": "   " }), "udid"),
+        (json!({ "device": "Roku", "udid": "a\u{e000}" }), "udid"),
+        (json!({ "device": "Roku", "udid": "a\u{ffff}" }), "udid"),
         (json!({ "device": "Chromecast", "udid": "" }), "udid"),
     ] {
         app.watch().post(PATH, body).await.expect_invalid(field);
@@ -122,21 +126,38 @@ async fn of_32_that_one_device_asks_for_at_once_30_are_given_and_all_differ() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_of_the_table_is_one_code_and_counts_once() {
     let app = App::start().await;
-    for _ in 0..30 {
-        app.fail("dynamodb", "TransactWriteItems", "lost_response", 1).await;
-        app.watch().try_get_code("tv").await.expect(200, "W0000");
+    for _ in 0..15 {
+        for operation in ["UpdateItem", "PutItem"] {
+            app.fail("dynamodb", operation, "lost_response", 1).await;
+            app.watch().try_get_code("tv").await.expect(200, "W0000");
+        }
     }
     app.watch().try_get_code("tv").await.expect(429, "W5001");
+    assert_eq!(app.table_text().await.matches("\"QR#").count(), 30);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_failed_is_not_counted() {
     let app = App::start().await;
     for _ in 0..31 {
-        app.fail("dynamodb", "TransactWriteItems", "server_error", 3).await;
+        app.fail("dynamodb", "PutItem", "server_error", 3).await;
         app.watch().try_get_code("tv").await.expect(500, "W5000");
     }
     app.watch().try_get_code("tv").await.expect(200, "W0000");
+    // Nor does a TV that has used up its codes use up those of its address.
+    for _ in 0..29 {
+        app.watch().try_get_code("tv").await.expect(200, "W0000");
+    }
+    let client = app.watch();
+    for _ in 0..15 {
+        let answers = at_once(20, |_| {
+            let client = client.clone();
+            async move { client.try_get_code("tv").await }
+        })
+        .await;
+        assert_eq!(count(&answers, "W5001"), 20);
+    }
+    app.watch().try_get_code("another").await.expect(200, "W0000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
