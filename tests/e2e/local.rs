@@ -90,6 +90,19 @@ async fn the_start_page_shows_endpoints_a_curl_and_the_outbox() {
         assert!(page.text.contains(&format!("<code>{}</code>", route.path)), "{}", route.path);
     }
     assert!(page.text.contains("curl -s ") && page.text.contains("id=\"outbox\""));
+    assert!(page.text.contains("data-key=\"usk_demo_tv_") && page.text.contains("K7QX-93WD"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_watch_key_there_is_no_tv() {
+    let app = App::changed(|document| {
+        for enterprise in document["enterprises"].as_array_mut().unwrap() {
+            enterprise["api_keys"].as_array_mut().unwrap().retain(|key| key["surface"] == "admin");
+        }
+    })
+    .await;
+    let page = app.anonymous().get("/").await;
+    assert!(page.status == 200 && page.text.contains("no Watch API key") && !page.text.contains("usk_"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

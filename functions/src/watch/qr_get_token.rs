@@ -126,7 +126,6 @@ impl QrGetToken {
                         let tokens = self.issuer.both(&pairing.enterprise, &session, &holder.roles, now)?;
                         Ok(Reply::success(surface, tokens))
                     }
-                    HandOut::Before(pairing) => self.same_again(&pairing, now).await,
                     HandOut::TooSoon => Err(too_soon(pairing)),
                     HandOut::HolderGone => Err(Failure::Credentials),
                 }

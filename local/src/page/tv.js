@@ -13,6 +13,7 @@
   const start = part("start");
   const device = part("device");
   const apiKey = tv.dataset.key;
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
 
   /** Ends the sign-in that runs, or the one that is signed in, when the next starts. */
   let run = new AbortController();
@@ -158,7 +159,7 @@
         part("valid").textContent = `Valid for ${minutes(valid)}`;
         next(`${polled(times)} in ${left} s`);
       });
-      part("light").animate({ opacity: [1, 0.2, 1] }, 600);
+      if (!still.matches) part("light").animate({ opacity: [1, 0.2, 1] }, 600);
       // `device_code` is left out of the JSON when the key did not ask for one.
       const answer = await call("POST", TOKEN, apiKey, { login_code, udid, device_code }, signal);
       const { http, data } = answer;

@@ -101,8 +101,6 @@ impl Default for Operation {
 pub struct Cancelled {
     /// For each write, in order, whether its own condition failed.
     pub failed: Vec<bool>,
-    /// For each write whose condition failed and that asks for it, the item as it is.
-    pub found: Vec<Option<Attributes>>,
 }
 
 /// The table.
@@ -246,8 +244,7 @@ impl Store {
             match reasons(&error) {
                 Some(reasons) if reasons.iter().any(has_failed) => {
                     let failed = reasons.iter().map(has_failed).collect();
-                    let found = reasons.iter().map(|reason| reason.item.clone()).collect();
-                    return Ok(Some(Err(Cancelled { failed, found })));
+                    return Ok(Some(Err(Cancelled { failed })));
                 }
                 Some(reasons)
                     if reasons.iter().all(|reason| code(reason) == "None" || is_passing(code(reason))) => {}

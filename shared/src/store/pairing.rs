@@ -5,13 +5,11 @@
 //! enterprise is in the item, and every write of whoever answers has it as a condition.
 
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
 use super::session::{Holder, Session};
-use super::{Attributes, Error, Key, Operation, Store, number, parse, text, write};
+use super::{Attributes, Error, Key, Operation, Store, number, text, write};
 use crate::crypto;
 use crate::login_code::LoginCode;
 use crate::private::Private;
@@ -204,9 +202,7 @@ pub enum Answering<'a> {
 pub enum HandOut {
     /// The session is the device's.
     Now,
-    /// It was made a moment ago, by another poll; the pairing as it is.
-    Before(Box<Pairing>),
-    /// Another poll was taken a moment ago, before the answer was there.
+    /// Another poll was taken a moment ago, and may have got the session.
     TooSoon,
     /// Whoever approved may not sign in any more.
     HolderGone,
@@ -386,7 +382,6 @@ impl Store {
                 .expression_attribute_values(":now", number(now))
                 .expression_attribute_values(":approved", text(Answer::Approved.name()))
                 .expression_attribute_values(":before", number(now - pairing.shortest_wait()))
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         );
         let ent = pairing.enterprise.as_str();
         let mut writes = vec![
@@ -401,11 +396,7 @@ impl Store {
         }
         match self.transact(writes).await? {
             Ok(()) => Ok(HandOut::Now),
-            Err(mut cancelled) if cancelled.failed[0] => {
-                let found = parse::<Pairing>(cancelled.found.swap_remove(0))?;
-                let handed_out = found.filter(|found| found.session_id.is_some());
-                Ok(handed_out.map_or(HandOut::TooSoon, |found| HandOut::Before(Box::new(found))))
-            }
+            Err(cancelled) if cancelled.failed[0] => Ok(HandOut::TooSoon),
             Err(cancelled) if cancelled.failed[1] => Err(Error("a new session's id was taken".into())),
             Err(_) => Ok(HandOut::HolderGone),
         }
