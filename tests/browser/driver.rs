@@ -1,5 +1,7 @@
 //! A browser window, and what can be asked of it.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 use std::{env, fs};
@@ -19,10 +21,21 @@ pub(crate) enum Screen {
     DarkPhone,
 }
 
-/// One browser with one window. It ends with the test.
+/// One browser with one window. It ends with the test, however that ends.
 pub(crate) struct Browser {
     client: Client,
+    port: u16,
     _driver: Child,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // chromedriver alone, killed, would leave its browser behind.
+        if let Ok(mut connection) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ = connection.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+            let _ = connection.read(&mut [0; 64]);
+        }
+    }
 }
 
 impl Browser {
@@ -37,7 +50,7 @@ impl Browser {
         let port = loop {
             let line = lines.next_line().await.unwrap().expect("chromedriver tells its port");
             if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
+                break port.trim_end_matches('.').parse().unwrap();
             }
         };
         let mut arguments = vec![
@@ -64,7 +77,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        Self { client, _driver: driver }
+        Self { client, port, _driver: driver }
     }
 
     pub(crate) async fn goto(&self, url: &str) {
