@@ -103,7 +103,7 @@ impl<'a> Visit<'a> {
         let main = format!(
             "<p>Is this the code on the {device} in front of you?</p>\n<p class=\"code\">{code}</p>\n{general}{forms}{}",
             self.answer_form(&format!(
-                "<button class=\"quiet\" name=\"answer\" value=\"refuse\">This is not my {device}: refuse</button>"
+                "<button class=\"quiet\" name=\"answer\" value=\"refuse\">Not my {device}: refuse</button>"
             )),
         );
         let outcome = if problem.is_some() { Outcome::Problem } else { Outcome::Shown };
@@ -147,7 +147,7 @@ impl<'a> Visit<'a> {
              <p class=\"code\">{code}</p>\n<p>If somebody sent you to this page, refuse.</p>\n{}",
             escape_html(name),
             self.answer_form(&format!(
-                "<button name=\"answer\" value=\"approve\">Yes, sign in on the {device}</button>\n\
+                "<button name=\"answer\" value=\"approve\">Yes, approve</button>\n\
                  <button class=\"quiet\" name=\"answer\" value=\"refuse\">No, refuse</button>"
             )),
         );
