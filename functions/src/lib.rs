@@ -1,12 +1,14 @@
 //! Usher's endpoints: the one place that names them all.
 //!
-//! A module of [`watch`], [`pages`] or [`platform`] is one endpoint and reads top to bottom:
+//! A module of [`watch`], [`admin`], [`pages`] or [`platform`] is one endpoint and reads top to bottom:
 //! request, reply, handler. Each has a binary of its own in `src/bin/`.
 
+pub mod admin;
 pub mod pages;
 mod pairing;
 pub mod platform;
 mod recovery;
+mod sessions;
 mod sign_in;
 pub mod watch;
 
@@ -67,6 +69,10 @@ pub const ROUTES: &[Route] = &[
     Route::to::<watch::qr_get_code::QrGetCode>(),
     Route::to::<watch::qr_approve::QrApprove>(),
     Route::to::<watch::qr_get_token::QrGetToken>(),
+    Route::to::<admin::login::Login>(),
+    Route::to::<admin::refresh::Refresh>(),
+    Route::to::<admin::logout::Logout>(),
+    Route::to::<admin::session::Session>(),
     Route::to::<pages::reset_page::ResetPage>(),
     Route::to::<pages::reset_submit::ResetSubmit>(),
     Route::to::<pages::qr_page::QrPage>(),

@@ -20,14 +20,16 @@ use shared::limits::{self, Counter};
 use shared::password::{self, Match};
 use shared::pin;
 use shared::private::Private;
+use shared::reply::Reply;
 use shared::request::Call;
 use shared::secrets;
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
 use shared::store::identity::Identity;
 use shared::store::pin::Pin;
-use shared::store::session::Holder;
+use shared::store::session::{Holder, Session};
 use shared::store::{Attributes, Key, Operation, Store, TransactWriteItem, parse};
+use shared::token::issue::Issuer;
 
 /// What a person gives.
 pub(crate) enum Credential {
@@ -41,13 +43,18 @@ impl Credential {
         let kind = body.text("type", 16)?;
         let credentials = body.object("credentials")?;
         match kind.as_str() {
-            "password" => Ok(Self::Password {
-                username: credentials.private("username", identity::MAX_CHARS)?,
-                password: credentials.private("password", password::MAX_CHARS)?,
-            }),
+            "password" => Self::parse_password(&credentials),
             "pin" => Ok(Self::Pin(credentials.private("pin", pin::MAX_CHARS)?)),
             _ => Err(Invalid::new("type", "must be \"password\" or \"pin\"")),
         }
+    }
+
+    /// Reads `username` and `password`.
+    pub(crate) fn parse_password(fields: &Object) -> Result<Self, Invalid> {
+        Ok(Self::Password {
+            username: fields.private("username", identity::MAX_CHARS)?,
+            password: fields.private("password", password::MAX_CHARS)?,
+        })
     }
 
     fn method(&self) -> &'static str {
@@ -56,19 +63,16 @@ impl Credential {
             Self::Pin(_) => "pin",
         }
     }
-
-    /// Refuses a credential of a kind that the enterprise has not enabled.
-    pub(crate) fn require_enabled(&self, enterprise: &Enterprise) -> Result<(), Failure> {
-        require_method(self.method(), enterprise)
-    }
 }
 
-fn require_method(method: &str, enterprise: &Enterprise) -> Result<(), Failure> {
-    if enterprise.settings.has_watch_method(method) {
-        Ok(())
-    } else {
-        Err(Failure::NotAllowed("This way of signing in is not enabled"))
-    }
+/// Refuses a kind of credential that the enterprise has not enabled on `surface`.
+fn require_method(surface: Surface, method: &str, enterprise: &Enterprise) -> Result<(), Failure> {
+    let settings = &enterprise.settings;
+    let is_enabled = match surface {
+        Surface::Admin => method == "password" && !settings.sso_only,
+        Surface::Watch | Surface::Page => settings.has_watch_method(method),
+    };
+    if is_enabled { Ok(()) } else { Err(Failure::NotAllowed("This way of signing in is not enabled")) }
 }
 
 /// What lets a person try.
@@ -102,6 +106,7 @@ impl Gate<'_> {
 struct Attempt<'a> {
     call: &'a Call,
     gate: Gate<'a>,
+    surface: Surface,
     method: &'static str,
     /// Under which the attempt is counted.
     operation: Operation,
@@ -113,12 +118,12 @@ impl Attempt<'_> {
         let item = |index: usize| items.get(index).cloned().flatten();
         let enterprise = match &self.gate {
             Gate::Key(key) => {
-                key.authorize(parse(item(0))?, Surface::Watch, self.call.now)?;
+                key.authorize(parse(item(0))?, self.surface, self.call.now)?;
                 parse::<Enterprise>(item(1))?.ok_or(Failure::ApiKey)?
             }
             Gate::Passed(enterprise) => (*enterprise).clone(),
         };
-        require_method(self.method, &enterprise)?;
+        require_method(self.surface, self.method, &enterprise)?;
         Ok(enterprise)
     }
 }
@@ -141,20 +146,59 @@ pub(crate) struct Verified {
     operation: Operation,
 }
 
-/// Signs people in.
+/// Signs people in on one surface.
 #[derive(Debug)]
 pub(crate) struct SignIn {
     pub(crate) store: Store,
-    pepper: Arc<Cached<Vec<u8>>>,
+    surface: Surface,
+    /// Absent where nobody signs in by PIN.
+    pepper: Option<Arc<Cached<Vec<u8>>>>,
     seen_keys: SeenKeys,
     /// For the log.
     function: &'static str,
 }
 
 impl SignIn {
+    /// On the Watch surface, by password or PIN.
     pub(crate) async fn new(environment: &Environment, function: &'static str) -> Result<Self, Failure> {
-        let pepper = secrets::pepper(environment).await?;
-        Ok(Self { store: Store::new(environment), pepper, seen_keys: SeenKeys::default(), function })
+        let pepper = Some(secrets::pepper(environment).await?);
+        Ok(Self { pepper, ..Self::without_pins(environment, function, Surface::Watch) })
+    }
+
+    /// By password alone, and without a right to the pepper.
+    pub(crate) fn without_pins(environment: &Environment, function: &'static str, surface: Surface) -> Self {
+        let (store, seen_keys) = (Store::new(environment), SeenKeys::default());
+        Self { store, surface, pepper: None, seen_keys, function }
+    }
+
+    /// Refuses a credential of a kind that the enterprise has not enabled.
+    pub(crate) fn require_enabled(
+        &self,
+        credential: &Credential,
+        enterprise: &Enterprise,
+    ) -> Result<(), Failure> {
+        require_method(self.surface, credential.method(), enterprise)
+    }
+
+    /// Signs somebody in with an API key: checks the credential and opens a session, which lives for
+    /// the enterprise's maximum when that is asked for.
+    pub(crate) async fn open_session(
+        &self,
+        call: &Call,
+        key: &PresentedKey,
+        credential: Credential,
+        extended: bool,
+        issuer: &Issuer,
+    ) -> Result<Reply, Failure> {
+        let verified = self.verify(call, Gate::Key(key), credential).await?;
+        let holder = verified.holder.clone();
+        let seconds = verified.enterprise.settings.refresh_seconds(extended);
+        let session = Session::new(&holder, &key.id, self.surface, call.now, seconds);
+        let opening = vec![self.store.opening_session(&key.enterprise, &session)?];
+        let otherwise = Failure::Internal("a new session's id was taken".into());
+        self.complete(call, verified, opening, otherwise).await?;
+        let tokens = issuer.both(&key.enterprise, &session, &holder.roles, call.now)?;
+        Ok(Reply::success(self.surface, tokens))
     }
 
     /// Checks a credential, with a try reserved for it.
@@ -164,7 +208,8 @@ impl SignIn {
         gate: Gate<'_>,
         credential: Credential,
     ) -> Result<Verified, Failure> {
-        let attempt = Attempt { call, gate, method: credential.method(), operation: Operation::new() };
+        let (surface, method) = (self.surface, credential.method());
+        let attempt = Attempt { call, gate, surface, method, operation: Operation::new() };
         match credential {
             Credential::Password { username, password } => {
                 // Boxed: the state of all that it waits for is large.
@@ -303,7 +348,9 @@ impl SignIn {
             found.as_ref().and_then(|identity| identity.names().into_iter().find(|other| *other != name));
         let other_name = other_name.unwrap_or_else(|| format!("{name}\0"));
         let by_other_name = limits::LOGIN_ACCOUNT.counter(ent, &other_name, now);
-        let Some(identity) = found.filter(|found| compared != Match::No && found.may_use("watch")) else {
+        let Some(identity) =
+            found.filter(|found| compared != Match::No && found.may_use(self.surface.name()))
+        else {
             let [name_has_room, enterprise_has_room] =
                 Box::pin(self.store.take_both([&by_other_name, &by_enterprise], &attempt.operation)).await?;
             return Err(match (name_has_room, enterprise_has_room) {
@@ -335,7 +382,8 @@ impl SignIn {
 
     async fn by_pin(&self, attempt: Attempt<'_>, pin: &Private) -> Result<Verified, Failure> {
         let (ent, now) = (attempt.gate.enterprise(), attempt.call.now);
-        let credential = Pin::key(ent, &pin::lookup_hash(&self.pepper.get(now), ent, pin));
+        let pepper = self.pepper.as_ref().ok_or(Failure::NotAllowed("PINs are not enabled"))?.get(now);
+        let credential = Pin::key(ent, &pin::lookup_hash(&pepper, ent, pin));
         let by_source = limits::PIN_SOURCE.counter(ent, &attempt.call.source, now);
         let by_enterprise = limits::PIN_ENTERPRISE.counter(ent, "", now);
         let (enterprise, found) = self.reserve(&attempt, &credential, &by_enterprise, &[&by_source]).await?;

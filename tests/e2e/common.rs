@@ -4,7 +4,16 @@
 use serde_json::{Value, json};
 use tests::App;
 
-/// Each endpoint that an API key gates, its function, and a body that it would take.
+/// Each endpoint of the Admin surface that an API key gates, its function, and a body that it would take.
+fn gated_admin() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("/v1/admin/auth/login", "admin-login", json!({ "username": "olga", "password": "wrong password" })),
+        ("/v1/admin/auth/refresh", "admin-refresh", json!({ "refresh_token": "a.b.c" })),
+        ("/v1/admin/auth/logout", "admin-logout", json!({ "token": "a.b.c" })),
+    ]
+}
+
+/// Each endpoint of the Watch surface that an API key gates, its function, and a body that it would take.
 fn gated() -> Vec<(&'static str, &'static str, Value)> {
     let login =
         json!({ "type": "password", "credentials": { "username": "ana", "password": "wrong password" } });
@@ -69,6 +78,10 @@ async fn a_missing_or_unparseable_header_is_2000() {
         // Before the body is looked at.
         app.anonymous().send("POST", path, "not JSON").await.expect(401, "W2000");
     }
+    for (path, _, body) in gated_admin() {
+        app.anonymous().post(path, body.clone()).await.expect(401, "A2000");
+        app.authorized("Basic YW5hOmFuYQ==").send("POST", path, "not JSON").await.expect(401, "A2000");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,6 +101,12 @@ async fn a_key_that_does_not_work_is_2001_and_changes_nothing() {
         }
         assert!(app.usage(function).invocations > 0);
     }
+    for (path, _, body) in gated_admin() {
+        for header in [&*unknown, &stranger, &wrong, "Bearer x.y.z"] {
+            app.authorized(header).post(path, body.clone()).await.expect(401, "A2001");
+            app.authorized(header).send("POST", path, "not JSON").await.expect(401, "A2001");
+        }
+    }
     // None of these tries was counted: the account still has all its tries.
     for _ in 0..10 {
         app.watch().login("ana", "wrong password").await.expect(401, "W2002");
@@ -101,6 +120,10 @@ async fn a_key_of_another_surface_is_2101_before_the_body_is_looked_at() {
         app.key("acme-admin").post(path, body).await.expect(403, "W2101");
         app.key("acme-admin").send("POST", path, "not JSON").await.expect(403, "W2101");
     }
+    for (path, _, body) in gated_admin() {
+        app.watch().post(path, body).await.expect(403, "A2101");
+        app.watch().send("POST", path, "not JSON").await.expect(403, "A2101");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,6 +133,13 @@ async fn a_body_that_is_no_json_object_is_4900_and_changes_nothing() {
         app.forget_usage();
         for body in bad_bodies() {
             app.watch().send("POST", path, body).await.expect(400, "W4900");
+        }
+        assert!(app.usage(function).write_units <= 0.0, "{path}");
+    }
+    for (path, function, _) in gated_admin() {
+        app.forget_usage();
+        for body in bad_bodies() {
+            app.admin().send("POST", path, body).await.expect(400, "A4900");
         }
         assert!(app.usage(function).write_units <= 0.0, "{path}");
     }

@@ -2,7 +2,7 @@
 //! nothing half-done stays behind (OWASP ASVS 16.5).
 
 use serde_json::{Value, json};
-use tests::{ANA, App};
+use tests::{ANA, App, OLGA};
 
 /// Every endpoint with a body that it takes, for a person who is signed in.
 fn calls(refresh_token: &str) -> Vec<(&'static str, Value)> {
@@ -33,7 +33,7 @@ fn calls(refresh_token: &str) -> Vec<(&'static str, Value)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_table_fails_every_call_is_5000_and_tells_nothing() {
     let app = App::start().await;
-    let tokens = app.ana().await;
+    let (tokens, olga) = (app.ana().await, app.olga().await);
     for error in ["server_error", "throttle", "lost_response"] {
         for (path, body) in calls(&tokens.refresh_token) {
             app.fail("dynamodb", "*", error, 1000).await;
@@ -43,6 +43,10 @@ async fn when_the_table_fails_every_call_is_5000_and_tells_nothing() {
         }
         app.fail("dynamodb", "*", error, 1000).await;
         app.authorized(&tokens.token).get("/v2/watch/auth/session").await.expect(500, "W5000");
+        app.authorized(&olga.token).get("/v1/admin/auth/session").await.expect(500, "A5000");
+        app.admin().admin_login("olga", OLGA).await.expect(500, "A5000");
+        app.admin().admin_refresh(&olga.refresh_token).await.expect(500, "A5000");
+        app.admin().post("/v1/admin/auth/logout", json!({ "token": olga.token })).await.expect(500, "A5000");
         app.anonymous().send("DELETE", "/_local/faults", "").await;
     }
     // The endpoints work again, and nobody called nadia was half-made.

@@ -9,8 +9,9 @@ use functions::ROUTES;
 use lambda_http::{Context, RequestExt};
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
+use shared::failure::Surface;
 use tests::phone::Phone;
-use tests::{ANA, App};
+use tests::{ANA, App, OLGA};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -133,6 +134,13 @@ async fn call_everything(app: &App) {
     rotating.refresh(&spent.refresh_token).await.expect(200, "W0000");
     watch.post("/v2/watch/auth/logout", json!({ "token": tokens.token })).await.expect(200, "W0000");
     watch.post("/v2/watch/auth/users", new_person()).await.expect(200, "W0000");
+    let olga = app.olga().await;
+    app.authorized(&olga.token).get("/v1/admin/auth/session").await.expect(200, "A0000");
+    app.admin().admin_refresh(&olga.refresh_token).await.expect(200, "A0000");
+    let rotating = app.key("acme-admin-rotating");
+    let spent = rotating.admin_login("olga", OLGA).await.expect(200, "A0000").tokens();
+    rotating.admin_refresh(&spent.refresh_token).await.expect(200, "A0000");
+    app.admin().post("/v1/admin/auth/logout", json!({ "token": olga.token })).await.expect(200, "A0000");
     app.anonymous().get("/.well-known/jwks.json").await;
     app.anonymous().get("/assets/page.css").await;
     sign_in_on_a_tv(app, &watch.sign_in("ana", ANA).await.token).await;
@@ -189,7 +197,8 @@ async fn the_template_allows_what_the_functions_do_and_no_more() {
     for route in ROUTES {
         (route.build)(app.stack.place.environment(route.name)).await.unwrap();
         let path = route.path.replace("{reset_code}", "x").replace("{login_code}", "x");
-        app.watch().send(route.method, &path, "not JSON").await;
+        let key = if route.surface == Surface::Admin { app.admin() } else { app.watch() };
+        key.send(route.method, &path, "not JSON").await;
     }
     app.fail("ses", "*", "server_error", 3).await;
     app.watch().post("/v2/watch/auth/forgot-password", json!({ "email": "ana@acme.example" })).await;
@@ -226,6 +235,7 @@ async fn every_call_costs_what_the_readme_says() {
     let person =
         json!({ "username": "noor", "email": "noor@acme.example", "password": "one ticket for the balcony" });
     let forgot = json!({ "email": "ana@acme.example" });
+    let olga = app.olga().await;
     let qr = "/v2/watch/auth/login/qr";
     let codes = [watch.get_code("tv").await, watch.get_code("tv").await, watch.get_code("tv").await];
     let mut measured = BTreeMap::new();
@@ -273,6 +283,14 @@ async fn every_call_costs_what_the_readme_says() {
     note("qr-submit, answer");
     app.anonymous().get("/assets/page.css").await;
     note("page-style");
+    app.admin().admin_login("olga", OLGA).await.expect(200, "A0000");
+    note("admin-login");
+    app.admin().admin_refresh(&olga.refresh_token).await.expect(200, "A0000");
+    note("admin-refresh");
+    app.authorized(&olga.token).get("/v1/admin/auth/session").await.expect(200, "A0000");
+    note("admin-session");
+    app.admin().post("/v1/admin/auth/logout", json!({ "token": olga.token })).await.expect(200, "A0000");
+    note("admin-logout");
     watch.post("/v2/watch/auth/logout", json!({ "token": tokens.token })).await.expect(200, "W0000");
     note("watch-logout");
     watch.post("/v2/watch/auth/users", person).await.expect(200, "W0000");

@@ -12,5 +12,6 @@ mod qr;
 mod reset;
 mod runtime_api;
 mod tokens;
+mod v1;
 mod v2;
 mod well_known;

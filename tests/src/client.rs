@@ -141,6 +141,17 @@ impl Client {
         self.post("/v2/watch/auth/login", json!({ "type": "password", "credentials": credentials })).await
     }
 
+    /// Tries to sign in by password on the Admin surface.
+    pub async fn admin_login(&self, username: &str, password: &str) -> Answer {
+        let body = json!({ "username": username, "password": password });
+        self.post("/v1/admin/auth/login", body).await
+    }
+
+    /// Refreshes on the Admin surface.
+    pub async fn admin_refresh(&self, refresh_token: &str) -> Answer {
+        self.post("/v1/admin/auth/refresh", json!({ "refresh_token": refresh_token })).await
+    }
+
     /// Tries to sign in by PIN.
     pub async fn login_by_pin(&self, pin: &str) -> Answer {
         self.post("/v2/watch/auth/login", json!({ "type": "pin", "credentials": { "pin": pin } })).await
@@ -210,9 +221,12 @@ impl Answer {
         assert_eq!(self.headers.contains_key("www-authenticate"), http == 401, "{self:?}");
         let retry_after = self.header("retry-after").parse::<u32>();
         assert_eq!(retry_after.is_ok_and(|seconds| seconds > 0), http == 429, "{self:?}");
+        let is_admin = status_code.starts_with('A');
         if http >= 400 {
-            assert!(self.body["detail"].is_string(), "{self:?}");
+            assert!(self.body[if is_admin { "status_message" } else { "detail" }].is_string(), "{self:?}");
             assert_eq!(self.body.as_object().map(serde_json::Map::len), Some(2), "{self:?}");
+        } else if is_admin {
+            assert_eq!(self.body["status_message"], "success", "{self:?}");
         }
         self
     }
@@ -220,9 +234,11 @@ impl Answer {
     /// Holds the answer against 4900 and the field that it has to name.
     #[track_caller]
     pub fn expect_invalid(self, field: &str) -> Self {
-        let answer = self.expect(400, "W4900");
-        let detail = answer.body["detail"].as_str().unwrap_or_default();
-        assert!(detail.starts_with(&format!("{field}: ")), "{detail}");
+        let is_admin = self.body["status_code"] == "A4900";
+        let answer = self.expect(400, if is_admin { "A4900" } else { "W4900" });
+        let told = &answer.body[if is_admin { "status_message" } else { "detail" }];
+        let told = told.as_str().unwrap_or_default();
+        assert!(told.starts_with(&format!("{field}: ")), "{told}");
         answer
     }
 

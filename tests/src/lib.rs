@@ -147,6 +147,16 @@ impl App {
         self.key("acme-watch")
     }
 
+    /// An application for a studio's staff.
+    pub fn admin(&self) -> Client {
+        self.key("acme-admin")
+    }
+
+    /// Olga, signed in with [`App::admin`].
+    pub async fn olga(&self) -> SignedIn {
+        self.admin().admin_login("olga", OLGA).await.expect(200, "A0000").tokens()
+    }
+
     /// Ana, signed in with [`App::watch`].
     pub async fn ana(&self) -> SignedIn {
         self.watch().sign_in("ana", ANA).await
@@ -244,6 +254,9 @@ impl App {
 
 /// Ana's password.
 pub const ANA: &str = "rosebud and the red balloon";
+
+/// The password of Olga, who owns acme.
+pub const OLGA: &str = "the projectionist never sleeps";
 
 impl Drop for App {
     fn drop(&mut self) {

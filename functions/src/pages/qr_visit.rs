@@ -146,10 +146,10 @@ impl<'a> Visit<'a> {
             "<p>You are <strong>{}</strong>. The {device} that shows this code will be signed in as you:</p>\n\
              <p class=\"code\">{code}</p>\n<p>If somebody sent you to this page, refuse.</p>\n{}",
             escape_html(name),
-            self.answer_form(&format!(
+            self.answer_form(
                 "<button name=\"answer\" value=\"approve\">Yes, approve</button>\n\
                  <button class=\"quiet\" name=\"answer\" value=\"refuse\">No, refuse</button>"
-            )),
+            ),
         );
         self.csrf.set_cookie(page(
             Outcome::Shown,

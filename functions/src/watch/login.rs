@@ -4,13 +4,12 @@
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
-use shared::failure::{Failure, Surface};
+use shared::failure::Failure;
 use shared::reply::Reply;
 use shared::request::Call;
-use shared::store::session::Session;
 use shared::token::issue::Issuer;
 
-use crate::sign_in::{Credential, Gate, SignIn};
+use crate::sign_in::{Credential, SignIn};
 
 struct Request {
     credential: Credential,
@@ -43,17 +42,8 @@ impl Endpoint for Login {
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let key = call.api_key()?;
-        let store = &self.sign_in.store;
         let parsed = call.body().and_then(|body| Request::parse(&body));
-        let Request { credential, persist } = key.gate(parsed, store, Surface::Watch, call.now).await?;
-        let verified = self.sign_in.verify(call, Gate::Key(&key), credential).await?;
-        let holder = verified.holder.clone();
-        let seconds = verified.enterprise.settings.refresh_seconds(persist);
-        let session = Session::new(&holder, &key.id, Surface::Watch, call.now, seconds);
-        let opening = vec![store.opening_session(&key.enterprise, &session)?];
-        let otherwise = Failure::Internal("a new session's id was taken".into());
-        self.sign_in.complete(call, verified, opening, otherwise).await?;
-        let tokens = self.issuer.both(&key.enterprise, &session, &holder.roles, call.now)?;
-        Ok(Reply::success(Surface::Watch, tokens))
+        let gated = key.gate(parsed, &self.sign_in.store, Self::SURFACE, call.now).await?;
+        self.sign_in.open_session(call, &key, gated.credential, gated.persist, &self.issuer).await
     }
 }

@@ -131,7 +131,7 @@ impl QrApprove {
         let [api_key, enterprise, pairing, counted] = store.read(keys).await?;
         key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
         let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
-        credential.require_enabled(&enterprise)?;
+        self.sign_in.require_enabled(&credential, &enterprise)?;
         let pairing = parse::<Pairing>(pairing)?.filter(|pairing| pairing.enterprise == ent);
         let (code, pairing) = guesses.judge(store, counted.as_ref(), code.zip(pairing)).await?;
         if !pairing.is_open(call.now) {

@@ -1,0 +1,5 @@
+//! See [`functions::admin::refresh::Refresh`].
+
+fn main() -> Result<(), lambda_http::Error> {
+    shared::endpoint::serve::<functions::admin::refresh::Refresh>()
+}
