@@ -107,9 +107,10 @@ async fn a_key_that_does_not_work_is_2001_and_changes_nothing() {
             app.authorized(header).send("POST", path, "not JSON").await.expect(401, "A2001");
         }
     }
-    // None of these tries was counted: the account still has all its tries.
+    // None of these tries was counted: the accounts still have all their tries.
     for _ in 0..10 {
         app.watch().login("ana", "wrong password").await.expect(401, "W2002");
+        app.admin().admin_login("olga", "wrong password").await.expect(401, "A2002");
     }
 }
 
