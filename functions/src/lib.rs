@@ -73,6 +73,7 @@ pub const ROUTES: &[Route] = &[
     Route::to::<admin::refresh::Refresh>(),
     Route::to::<admin::logout::Logout>(),
     Route::to::<admin::session::Session>(),
+    Route::to::<admin::hotlist::Hotlist>(),
     Route::to::<pages::reset_page::ResetPage>(),
     Route::to::<pages::reset_submit::ResetSubmit>(),
     Route::to::<pages::qr_page::QrPage>(),

@@ -102,6 +102,12 @@ impl Object {
         Ok(text.clone())
     }
 
+    /// Whether a field is there and not `null`.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.optional(field).is_some()
+    }
+
     /// A string that must be there, whatever it says.
     ///
     /// # Errors

@@ -140,6 +140,9 @@ async fn call_everything(app: &App) {
     let rotating = app.key("acme-admin-rotating");
     let spent = rotating.admin_login("olga", OLGA).await.expect(200, "A0000").tokens();
     rotating.admin_refresh(&spent.refresh_token).await.expect(200, "A0000");
+    let user = tests::part(&app.key("acme-tv").sign_in("ana", ANA).await.token, 1)["sub"].clone();
+    let hotlisted = app.authorized(&olga.token).post("/v1/admin/auth/hotlist", json!({ "user": user })).await;
+    hotlisted.expect(200, "A0000");
     app.admin().post("/v1/admin/auth/logout", json!({ "token": olga.token })).await.expect(200, "A0000");
     app.anonymous().get("/.well-known/jwks.json").await;
     app.anonymous().get("/assets/page.css").await;
@@ -289,10 +292,16 @@ async fn every_call_costs_what_the_readme_says() {
     note("admin-refresh");
     app.authorized(&olga.token).get("/v1/admin/auth/session").await.expect(200, "A0000");
     note("admin-session");
-    app.admin().post("/v1/admin/auth/logout", json!({ "token": olga.token })).await.expect(200, "A0000");
-    note("admin-logout");
     watch.post("/v2/watch/auth/logout", json!({ "token": tokens.token })).await.expect(200, "W0000");
     note("watch-logout");
+    let claims = tests::part(&rotated.token, 1);
+    for (what, claim) in [("session", "sid"), ("user", "sub")] {
+        let owner = app.authorized(&olga.token);
+        owner.post("/v1/admin/auth/hotlist", json!({ what: claims[claim] })).await.expect(200, "A0000");
+        note(&format!("admin-hotlist, {what}"));
+    }
+    app.admin().post("/v1/admin/auth/logout", json!({ "token": olga.token })).await.expect(200, "A0000");
+    note("admin-logout");
     watch.post("/v2/watch/auth/users", person).await.expect(200, "W0000");
     note("watch-sign-up");
     watch.post("/v2/watch/auth/forgot-password", forgot).await.expect(200, "W0000");

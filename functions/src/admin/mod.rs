@@ -1,5 +1,6 @@
 //! `/v1/admin/…`: what a studio's staff call.
 
+pub mod hotlist;
 pub mod login;
 pub mod logout;
 pub mod refresh;

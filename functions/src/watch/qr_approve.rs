@@ -107,7 +107,11 @@ impl QrApprove {
             epoch: live.user.epoch,
             roles: live.user.roles,
             amr: live.session.amr,
-            vouching: Some(Vouching { session: live.session.id, expires_at: live.session.expires_at }),
+            vouching: Some(Vouching {
+                session: live.session.id,
+                api_key: live.session.api_key,
+                expires_at: live.session.expires_at,
+            }),
         };
         let answering = answering(approve, &holder);
         if store.answer(&code, &claims.ent, answering, call.now).await? {

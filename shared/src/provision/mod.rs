@@ -150,7 +150,10 @@ impl Provisioner<'_> {
             (Some(key), _) => crypto::sha256_hex(key.expose().as_bytes()),
             (None, found) => found.as_ref().map(|found| found.hash.clone()).unwrap_or_default(),
         };
-        let wanted = entry.api_key(hash);
+        let mut wanted = entry.api_key(hash);
+        // An owner's emergency is not undone by a document of before; a new key is.
+        wanted.hotlisted_at =
+            found.as_ref().filter(|found| found.hash == wanted.hash).and_then(|found| found.hotlisted_at);
         let what = format!("API key {}/{}", enterprise, entry.id);
         report.changes.push(match &found {
             Some(found) if *found == wanted => Change::Unchanged(what),

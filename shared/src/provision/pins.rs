@@ -55,6 +55,7 @@ impl Provisioner<'_> {
             epoch,
             roles: vec!["viewer".to_owned()],
             disabled: entry.disabled,
+            pin: Some(lookup_hash.to_owned()),
         };
         let pin = Pin {
             user: id,

@@ -38,7 +38,7 @@ impl Counter {
     fn taking_values(&self, operation: &Operation) -> Attributes {
         let values = [
             (":one", one(operation)),
-            (":operation", AttributeValue::B(Blob::new(operation.0))),
+            (":operation", operation.value()),
             (":max", number(self.max.into())),
             (":expires_at", number(self.ends_at + KEPT)),
         ];

@@ -24,6 +24,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::primitives::Blob;
 pub use aws_sdk_dynamodb::types::TransactWriteItem;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, KeysAndAttributes};
 use serde::Serialize;
@@ -87,6 +88,12 @@ impl Operation {
     #[must_use]
     pub fn new() -> Self {
         Self(crypto::random())
+    }
+}
+
+impl Operation {
+    fn value(&self) -> AttributeValue {
+        AttributeValue::B(Blob::new(self.0))
     }
 }
 

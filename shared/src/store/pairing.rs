@@ -4,7 +4,6 @@
 //! write. The key is the code alone, since the page that a phone opens knows nothing else: the
 //! enterprise is in the item, and every write of whoever answers has it as a condition.
 
-use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
@@ -226,7 +225,7 @@ fn answer_expressions(
         (":answer".to_owned(), text(answer.name())),
         (":now".to_owned(), number(now)),
         (":enterprise".to_owned(), text(enterprise)),
-        (":operation".to_owned(), blob(&Operation::new())),
+        (":operation".to_owned(), Operation::new().value()),
     ]);
     match answering {
         Answering::Approve(holder) => {
@@ -240,10 +239,6 @@ fn answer_expressions(
         Answering::Refuse => {}
     }
     Ok((update, condition, values))
-}
-
-fn blob(operation: &Operation) -> AttributeValue {
-    AttributeValue::B(Blob::new(operation.0))
 }
 
 fn holder_map(holder: &Holder) -> Result<AttributeValue, Error> {
@@ -352,7 +347,7 @@ impl Store {
             )
             .expression_attribute_values(":now", number(now))
             .expression_attribute_values(":before", number(now - pairing.shortest_wait()))
-            .expression_attribute_values(":operation", blob(&Operation::new()));
+            .expression_attribute_values(":operation", Operation::new().value());
         Ok(self.update(request).await?.is_ok())
     }
 
@@ -393,6 +388,10 @@ impl Store {
         if let Some(vouching) = pairing.holder.as_ref().and_then(|holder| holder.vouching.as_ref()) {
             let key = Session::key(ent, &session.user, &vouching.session);
             writes.push(self.requiring_session(&key, now));
+            // The TV's own key has been looked at with this call.
+            if vouching.api_key != pairing.api_key {
+                writes.push(self.requiring_api_key(ent, &vouching.api_key, now));
+            }
         }
         match self.transact(writes).await? {
             Ok(()) => Ok(HandOut::Now),

@@ -2,13 +2,14 @@
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
 };
 use serde::{Deserialize, Serialize};
 
 use super::api_key::ApiKey;
 use super::user::User;
-use super::{Attributes, Error, Key, Store, item, number, parse, text, write};
+use super::{Attributes, Error, Key, Operation, Store, item, number, parse, text, write};
+use crate::aws::describe;
 use crate::crypto;
 use crate::failure::{Failure, Surface};
 
@@ -18,7 +19,7 @@ pub const ROTATION_GRACE: i64 = 10;
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// A ULID; the tokens' `sid`.
+    /// `<user id>-<ULID>`, so that the id alone names the item; the tokens' `sid`.
     pub id: String,
     /// Whose it is.
     pub user: String,
@@ -71,6 +72,8 @@ pub struct Holder {
 pub struct Vouching {
     /// Its id.
     pub session: String,
+    /// The API key that opened it.
+    pub api_key: String,
     /// Epoch seconds at which it is over, and with it what it vouches for: no chain of sessions
     /// outlives a sign-in.
     pub expires_at: i64,
@@ -82,7 +85,7 @@ impl Session {
     #[must_use]
     pub fn new(holder: &Holder, api_key: &str, surface: Surface, now: i64, seconds: i64) -> Self {
         Self {
-            id: crypto::new_id(),
+            id: format!("{}-{}", holder.user, crypto::new_id()),
             user: holder.user.clone(),
             api_key: api_key.to_owned(),
             surface: surface.name().to_owned(),
@@ -105,6 +108,12 @@ impl Session {
     #[must_use]
     pub fn key(enterprise: &str, user: &str, id: &str) -> Key {
         Key::new(User::key(enterprise, user).pk, format!("SESSION#{id}"))
+    }
+
+    /// The user whose session `id` names.
+    #[must_use]
+    pub fn user_of(id: &str) -> Option<&str> {
+        id.rsplit_once('-').map(|(user, _)| user)
     }
 
     /// Whether the session lives at `now`: neither ended nor over, its user enabled and of the
@@ -164,19 +173,48 @@ impl Store {
         )
     }
 
-    /// Ends a session. Ending it again, or one that is no longer there, changes nothing.
+    /// Ends a session; whether it lived. Ending it again, or one that is over or no longer there, changes
+    /// nothing.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn end_session(&self, key: &Key, now: i64) -> Result<(), Error> {
+    pub async fn end_session(&self, key: &Key, now: i64) -> Result<bool, Error> {
         let request = self
             .client
             .update_item()
             .set_key(Some(key.attributes()))
-            .update_expression("SET ended_at = :now")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended_at)")
-            .expression_attribute_values(":now", number(now));
-        self.update(request).await.map(|_| ())
+            .update_expression("SET ended_at = :now, end_operation = :operation")
+            .condition_expression(
+                "expires_at > :now AND (attribute_not_exists(ended_at) OR end_operation = :operation)",
+            )
+            .expression_attribute_values(":now", number(now))
+            .expression_attribute_values(":operation", Operation::new().value());
+        Ok(self.update(request).await?.is_ok())
+    }
+
+    /// How many of a user's sessions live at `now`, as far as the user decides that.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn count_live_sessions(&self, enterprise: &str, user: &User, now: i64) -> Result<usize, Error> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .filter_expression("expires_at > :now AND epoch = :epoch AND attribute_not_exists(ended_at)")
+            .expression_attribute_values(":pk", text(User::key(enterprise, &user.id).pk))
+            .expression_attribute_values(":sk", text("SESSION#"))
+            .expression_attribute_values(":now", number(now))
+            .expression_attribute_values(":epoch", number(user.epoch))
+            .select(Select::Count)
+            .into_paginator()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(|error| Error(describe("Query", &error)))?;
+        Ok(pages.iter().map(|page| usize::try_from(page.count()).unwrap_or(0)).sum())
     }
 
     /// Spends the refresh token `old_jti` for `new_jti`. Of many at once exactly one is

@@ -25,6 +25,9 @@ pub struct User {
     /// Whether the person may not sign in.
     #[serde(default)]
     pub disabled: bool,
+    /// The lookup hash of the PIN that this is the holder of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
 }
 
 impl User {
@@ -38,6 +41,7 @@ impl User {
             epoch: identity.epoch,
             roles: identity.roles.clone(),
             disabled: identity.disabled,
+            pin: None,
         }
     }
 

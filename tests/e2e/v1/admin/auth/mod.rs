@@ -1,3 +1,4 @@
+mod hotlist;
 mod login;
 mod logout;
 mod refresh;
