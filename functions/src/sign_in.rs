@@ -193,7 +193,7 @@ impl SignIn {
         let verified = self.verify(call, Gate::Key(key), credential).await?;
         let holder = verified.holder.clone();
         let seconds = verified.enterprise.settings.refresh_seconds(extended);
-        let session = Session::new(&holder, &key.id, self.surface, call.now, seconds);
+        let session = Session::new(&holder, key, self.surface, call.now, seconds);
         let opening = vec![self.store.opening_session(&key.enterprise, &session)?];
         let otherwise = Failure::Internal("a new session's id was taken".into());
         self.complete(call, verified, opening, otherwise).await?;

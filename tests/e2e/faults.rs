@@ -47,6 +47,8 @@ async fn when_the_table_fails_every_call_is_5000_and_tells_nothing() {
         app.admin().admin_login("olga", OLGA).await.expect(500, "A5000");
         app.admin().admin_refresh(&olga.refresh_token).await.expect(500, "A5000");
         app.admin().post("/v1/admin/auth/logout", json!({ "token": olga.token })).await.expect(500, "A5000");
+        let hotlist = json!({ "refresh_token": tokens.refresh_token });
+        app.authorized(&olga.token).post("/v1/admin/auth/hotlist", hotlist).await.expect(500, "A5000");
         app.anonymous().send("DELETE", "/_local/faults", "").await;
     }
     // The endpoints work again, and nobody called nadia was half-made.

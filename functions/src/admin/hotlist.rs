@@ -1,6 +1,6 @@
 //! `POST /v1/admin/auth/hotlist`: an owner ends sessions that are not theirs to end by logging out: one,
 //! all of a person, or all of an API key. It takes effect on the next call that reads the table, which is
-//! every refresh and every `…/auth/session`.
+//! every refresh and every `…/auth/session`. A TV that a session has signed in ends with its person only.
 
 use serde_json::json;
 use shared::api_key::is_id;
@@ -8,15 +8,16 @@ use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
-use shared::identity;
 use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
+use shared::store::api_key::ApiKey;
 use shared::store::session::{Live, Session};
 use shared::store::user::User;
 use shared::store::{Store, parse};
 use shared::token::verify::Verifier;
 use shared::token::{self, AccessClaims, keys};
+use ulid::Ulid;
 
 /// The longest id of a user or a session that is read, in characters; ours have at most 57.
 const MAX_ID: usize = 128;
@@ -42,31 +43,31 @@ impl What {
             ["refresh_token"] => Ok(Self::RefreshToken(body.private("refresh_token", token::MAX_CHARS)?)),
             ["session"] => Ok(Self::Session(parse_id(body, "session")?)),
             ["user"] => Ok(Self::User(parse_id(body, "user")?)),
-            ["api_key"] => {
+            [_] => {
                 let id = body.text("api_key", 40)?;
                 if is_id(&id) { Ok(Self::ApiKey(id)) } else { Err(Invalid::new("api_key", "must be an id")) }
             }
             [] => Err(Invalid::new("refresh_token", "missing, and so are session, user and api_key")),
             [_, second, ..] => Err(Invalid::new(second, "must not stand beside another one")),
-            [other] => Err(Invalid::new(other, "is not known")),
-        }
-    }
-
-    /// For the audit: what was named, and never the token.
-    fn describe(&self) -> (&'static str, &str) {
-        match self {
-            Self::RefreshToken(_) => ("refresh_token", ""),
-            Self::Session(id) => ("session", id),
-            Self::User(id) => ("user", id),
-            Self::ApiKey(id) => ("api_key", id),
         }
     }
 }
 
+/// What was ended.
+struct Ended {
+    /// What it is, for the audit.
+    kind: &'static str,
+    /// Its id, for the audit.
+    id: String,
+    /// How many of it.
+    count: usize,
+}
+
+/// Reads an id of ours: ULIDs and `-`.
 fn parse_id(body: &Object, field: &str) -> Result<String, Invalid> {
     let id = body.text(field, MAX_ID)?;
-    let is_id = id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if is_id { Ok(id) } else { Err(Invalid::new(field, "must be an id")) }
+    let is_part = |part: &str| part == "pin" || Ulid::from_string(part).is_ok();
+    if id.split('-').all(is_part) { Ok(id) } else { Err(Invalid::new(field, "must be an id")) }
 }
 
 /// The endpoint.
@@ -99,62 +100,69 @@ impl Endpoint for Hotlist {
             return Err(Failure::NotAllowed("Only owners may do this"));
         }
         let what = What::parse(&call.body()?)?;
-        let hotlisted = self.end(call, &claims, &what).await?;
-        let (kind, id) = what.describe();
+        let Ended { kind, id, count } = self.end(call, &claims, what).await?;
         tracing::warn!(
             target: "usher", function = Self::NAME, request_id = call.request_id, source = call.source,
-            enterprise = claims.ent, actor = claims.sub, kind, id, hotlisted, "hotlisted"
+            enterprise = claims.ent, actor = claims.sub, kind, id, hotlisted = count, "hotlisted"
         );
-        Ok(Reply::success(Self::SURFACE, json!({ "hotlisted": hotlisted })))
+        Ok(Reply::success(Self::SURFACE, json!({ "hotlisted": count })))
     }
 }
 
 impl Hotlist {
-    /// Ends what lives of it; how much that was. What is not there, or over, counts nothing.
-    async fn end(&self, call: &Call, claims: &AccessClaims, what: &What) -> Result<usize, Failure> {
+    /// Ends what is named. What is not there, or ended before, counts nothing.
+    async fn end(&self, call: &Call, claims: &AccessClaims, what: What) -> Result<Ended, Failure> {
         let (ent, now) = (claims.ent.as_str(), call.now);
-        match what {
+        let (kind, id, count) = match what {
             What::RefreshToken(token) => {
-                let of_admin = self.admin.refresh_of_any_age(token, now).await;
-                let named = match of_admin {
+                let named = match self.admin.refresh_of_any_age(&token, now).await {
                     Ok(named) => named,
-                    Err(_) => self.watch.refresh_of_any_age(token, now).await?,
+                    Err(_) => self.watch.refresh_of_any_age(&token, now).await?,
                 };
                 if named.ent != ent {
                     return Err(Failure::Token);
                 }
                 let key = Session::key(ent, &named.sub, &named.sid);
-                Ok(self.store.end_session(&key, now).await?.into())
+                ("session", named.sid, self.store.end_session(&key, now).await?.into())
             }
-            What::Session(id) => match Session::user_of(id) {
-                Some(user) => Ok(self.store.end_session(&Session::key(ent, user, id), now).await?.into()),
-                None => Ok(0),
-            },
-            What::User(id) => self.end_user(ent, id, now).await,
-            What::ApiKey(id) => Ok(self.store.hotlist_api_key(ent, id, now).await?.into()),
-        }
+            What::Session(id) => {
+                let user = Session::user_of(&id).ok_or_else(|| Invalid::new("session", "must be an id"))?;
+                let ended = self.store.end_session(&Session::key(ent, user, &id), now).await?;
+                ("session", id, ended.into())
+            }
+            What::User(id) => {
+                let count = self.end_user(ent, &id, now).await?;
+                ("user", id, count)
+            }
+            What::ApiKey(id) => {
+                let [key] = self.store.read([&ApiKey::key(ent, &id)]).await?;
+                let ended = match parse::<ApiKey>(key)? {
+                    // One that does not work is hotlisted too: it must not come back.
+                    Some(key) => self.store.hotlist_api_key(ent, &key).await? && key.is_live(now),
+                    None => false,
+                };
+                ("api_key", id, ended.into())
+            }
+        };
+        Ok(Ended { kind, id, count })
     }
 
-    /// Raises the person's epoch, in all the places where it stands.
+    /// Raises the person's epoch, in all the places where it stands; how many of their sessions had not
+    /// ended.
     async fn end_user(&self, enterprise: &str, id: &str, now: i64) -> Result<usize, Failure> {
+        let mut first_epoch = None;
         for _ in 0..ATTEMPTS {
             let [user] = self.store.read([&User::key(enterprise, id)]).await?;
             let Some(user) = parse::<User>(user)? else { return Ok(0) };
-            let lived = self.store.count_live_sessions(enterprise, &user, now).await?;
-            let mut writes = vec![self.store.ending_sessions_of(enterprise, id, user.epoch)];
-            let names = [Some(&user.username), user.email.as_ref()].into_iter().flatten();
-            let mut names: Vec<_> = names.map(|name| identity::canonical(name.expose())).collect();
-            names.dedup();
-            match &user.pin {
-                Some(pin) => writes.push(self.store.raising_epoch_of_pin(enterprise, pin, id)),
-                None => {
-                    writes.extend(names.iter().map(|name| self.store.raising_epoch(enterprise, name, id)));
-                }
+            if *first_epoch.get_or_insert(user.epoch) != user.epoch {
+                // Somebody else has ended them since this call began.
+                return Ok(0);
             }
-            if self.store.transact(writes).await?.is_ok() {
-                return Ok(lived);
+            if self.store.transact(self.store.hotlisting_user(enterprise, &user)).await?.is_ok() {
+                // Afterwards, so that a person with very many sessions does not keep them by that.
+                return Ok(self.store.count_sessions(enterprise, &user, now).await?);
             }
-            // The person was changed since the read: names and epoch are read again.
+            // The person was changed since the read: their names are read again.
         }
         Err(Failure::Internal("the person kept being changed".into()))
     }

@@ -110,6 +110,7 @@ impl QrApprove {
             vouching: Some(Vouching {
                 session: live.session.id,
                 api_key: live.session.api_key,
+                api_key_hash: live.session.api_key_hash,
                 expires_at: live.session.expires_at,
             }),
         };

@@ -4,6 +4,7 @@
 //! One read, then one conditional write: the poll, or the session. A TV whose answer was lost asks
 //! again and gets the same session, read back; see [`pairing::HAND_OUT_GRACE`].
 
+use shared::api_key::PresentedKey;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
@@ -85,7 +86,7 @@ impl Endpoint for QrGetToken {
             Some((_, pairing)) if !pairing.accepts_device_code(device_code.as_ref().map(Private::expose)) => {
                 Failure::Credentials
             }
-            Some((code, pairing)) => return self.answer(call, code, pairing).await,
+            Some((code, pairing)) => return self.answer(call, &key, code, pairing).await,
         };
         // What a wrong code gets is withheld until it has been counted.
         let by_source = Guesses::of(call).counter;
@@ -102,7 +103,13 @@ impl Endpoint for QrGetToken {
 
 impl QrGetToken {
     /// What the device that asked for the code gets.
-    async fn answer(&self, call: &Call, code: &LoginCode, pairing: &Pairing) -> Result<Reply, Failure> {
+    async fn answer(
+        &self,
+        call: &Call,
+        key: &PresentedKey,
+        code: &LoginCode,
+        pairing: &Pairing,
+    ) -> Result<Reply, Failure> {
         let now = call.now;
         if pairing.session_id.is_some() {
             return self.same_again(pairing, now).await;
@@ -120,7 +127,7 @@ impl QrGetToken {
             (Some(Answer::Approved), None) => Err(Failure::Internal("nobody approved".into())),
             (Some(Answer::Approved), Some(holder)) => {
                 let (surface, seconds) = (Surface::Watch, pairing.session_seconds);
-                let session = Session::new(holder, &pairing.api_key, surface, now, seconds);
+                let session = Session::new(holder, key, surface, now, seconds);
                 match self.store.hand_out(code, pairing, &session, now).await? {
                     HandOut::Now => {
                         let tokens = self.issuer.both(&pairing.enterprise, &session, &holder.roles, now)?;

@@ -102,7 +102,7 @@ fn note_capacity(world: &World, function: &str, operation: &str, consumed: &Valu
     };
     let mut usage = world.usage();
     let usage = usage.functions.entry(function.to_owned()).or_default();
-    if operation.contains("Get") {
+    if operation.contains("Get") || operation == "Query" {
         usage.read_units += units;
     } else {
         usage.write_units += units;

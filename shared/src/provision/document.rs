@@ -173,7 +173,7 @@ impl ApiKeyEntry {
             surface: self.surface.clone(),
             not_after: self.expires_at,
             revoked: self.revoked,
-            hotlisted_at: None,
+            hotlisted: Vec::new(),
             refresh_rotation: self.refresh_rotation,
             qr_device_code: self.qr_device_code,
         }

@@ -151,9 +151,8 @@ impl Provisioner<'_> {
             (None, found) => found.as_ref().map(|found| found.hash.clone()).unwrap_or_default(),
         };
         let mut wanted = entry.api_key(hash);
-        // An owner's emergency is not undone by a document of before; a new key is.
-        wanted.hotlisted_at =
-            found.as_ref().filter(|found| found.hash == wanted.hash).and_then(|found| found.hotlisted_at);
+        // An owner's emergency is not undone by a document of before.
+        wanted.hotlisted = found.as_ref().map(|found| found.hotlisted.clone()).unwrap_or_default();
         let what = format!("API key {}/{}", enterprise, entry.id);
         report.changes.push(match &found {
             Some(found) if *found == wanted => Change::Unchanged(what),
@@ -162,6 +161,10 @@ impl Provisioner<'_> {
                 outcome(written, found.is_some(), what)?
             }
         });
+        if wanted.hotlisted.contains(&wanted.hash) {
+            let what = format!("API key {enterprise}/{}: is hotlisted; give it a new key", entry.id);
+            report.changes.push(Change::Warning(what));
+        }
         report.new_keys.extend(new_key.map(|key| (entry.id.clone(), key)));
         Ok(())
     }

@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Error, Key, Operation, Store, number, write};
+use super::{Attributes, Error, Key, Operation, Store, number, text, write};
 
 /// An API key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,9 +21,10 @@ pub struct ApiKey {
     /// Whether it has been revoked.
     #[serde(default)]
     pub revoked: bool,
-    /// Epoch seconds at which an owner hotlisted it. Only a new key in its place lifts that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hotlisted_at: Option<i64>,
+    /// Hashes of the keys under this id that an owner has hotlisted. Nothing takes one away; always
+    /// written, so that replacing the item finds that one was added.
+    #[serde(default)]
+    pub hotlisted: Vec<String>,
     /// Whether a refresh hands out a new refresh token.
     #[serde(default)]
     pub refresh_rotation: bool,
@@ -42,43 +43,49 @@ impl ApiKey {
     /// Whether the key works at `now`, for its own calls and for sessions that it opened.
     #[must_use]
     pub fn is_live(&self, now: i64) -> bool {
-        !self.revoked && self.hotlisted_at.is_none() && self.not_after.is_none_or(|end| now < end)
+        !self.revoked && !self.hotlisted.contains(&self.hash) && self.not_after.is_none_or(|end| now < end)
     }
 }
 
 impl Store {
-    /// Requires that an API key works at `now`, as a part of a transaction: [`ApiKey::is_live`].
+    /// Requires that the API key `id` still has this hash and works at `now`, as a part of a transaction.
     #[must_use]
-    pub fn requiring_api_key(&self, enterprise: &str, id: &str, now: i64) -> TransactWriteItem {
+    pub fn requiring_api_key(&self, enterprise: &str, id: &str, hash: &str, now: i64) -> TransactWriteItem {
         write!(
             condition_check,
             ConditionCheck::builder()
                 .table_name(&self.table)
                 .set_key(Some(ApiKey::key(enterprise, id).attributes()))
                 .condition_expression(
-                    "revoked = :no AND attribute_not_exists(hotlisted_at) \
+                    "#hash = :hash AND revoked = :no AND NOT contains(hotlisted, :hash) \
                      AND (attribute_not_exists(not_after) OR not_after > :now)"
                 )
+                .expression_attribute_names("#hash", "hash")
+                .expression_attribute_values(":hash", text(hash))
                 .expression_attribute_values(":no", AttributeValue::Bool(false))
                 .expression_attribute_values(":now", number(now))
         )
     }
 
-    /// Hotlists an API key, and so ends all its sessions; whether it was not hotlisted or revoked before.
+    /// Hotlists the key that was read as `key`, and so ends all its sessions; `false` when it was
+    /// hotlisted before, or another one has taken its place meanwhile.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn hotlist_api_key(&self, enterprise: &str, id: &str, now: i64) -> Result<bool, Error> {
+    pub async fn hotlist_api_key(&self, enterprise: &str, key: &ApiKey) -> Result<bool, Error> {
         let request = self
             .client
             .update_item()
-            .set_key(Some(ApiKey::key(enterprise, id).attributes()))
-            .update_expression("SET hotlisted_at = :now, hotlist_operation = :operation")
-            .condition_expression(
-                "revoked = :no AND (attribute_not_exists(hotlisted_at) OR hotlist_operation = :operation)",
+            .set_key(Some(ApiKey::key(enterprise, &key.id).attributes()))
+            .update_expression(
+                "SET hotlisted = list_append(hotlisted, :hashes), hotlist_operation = :operation",
             )
-            .expression_attribute_values(":now", number(now))
-            .expression_attribute_values(":no", AttributeValue::Bool(false))
+            .condition_expression(
+                "#hash = :hash AND (NOT contains(hotlisted, :hash) OR hotlist_operation = :operation)",
+            )
+            .expression_attribute_names("#hash", "hash")
+            .expression_attribute_values(":hashes", AttributeValue::L(vec![text(&key.hash)]))
+            .expression_attribute_values(":hash", text(&key.hash))
             .expression_attribute_values(":operation", Operation::new().value());
         Ok(self.update(request).await?.is_ok())
     }

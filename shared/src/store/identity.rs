@@ -157,20 +157,4 @@ impl Store {
                 .expression_attribute_values(":one", super::number(1))
         )
     }
-
-    /// Raises the epoch of one copy that belongs to `user`, as a write of a transaction.
-    #[must_use]
-    pub fn raising_epoch(&self, enterprise: &str, name: &str, user: &str) -> TransactWriteItem {
-        write!(
-            update,
-            Update::builder()
-                .table_name(&self.table)
-                .set_key(Some(Identity::key(enterprise, name).attributes()))
-                .update_expression("ADD epoch :one")
-                .condition_expression("#user = :user")
-                .expression_attribute_names("#user", "user")
-                .expression_attribute_values(":user", text(user))
-                .expression_attribute_values(":one", super::number(1))
-        )
-    }
 }

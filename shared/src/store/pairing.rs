@@ -7,7 +7,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
-use super::session::{Holder, Session};
+use super::session::{Holder, Session, Vouching};
 use super::{Attributes, Error, Key, Operation, Store, number, text, write};
 use crate::crypto;
 use crate::login_code::LoginCode;
@@ -390,7 +390,8 @@ impl Store {
             writes.push(self.requiring_session(&key, now));
             // The TV's own key has been looked at with this call.
             if vouching.api_key != pairing.api_key {
-                writes.push(self.requiring_api_key(ent, &vouching.api_key, now));
+                let Vouching { api_key, api_key_hash, .. } = vouching;
+                writes.push(self.requiring_api_key(ent, api_key, api_key_hash, now));
             }
         }
         match self.transact(writes).await? {

@@ -1,6 +1,6 @@
 //! PINs, found by their keyed hash ([`crate::pin::lookup_hash`]).
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Key, Store, item, write};
@@ -57,21 +57,5 @@ impl Store {
                 .expression_attribute_names("#user", "user")
                 .expression_attribute_values(":user", super::text(&pin.user))
         ))
-    }
-
-    /// Raises the epoch of a PIN that belongs to `user`, as a write of a transaction.
-    #[must_use]
-    pub fn raising_epoch_of_pin(&self, enterprise: &str, lookup_hash: &str, user: &str) -> TransactWriteItem {
-        write!(
-            update,
-            Update::builder()
-                .table_name(&self.table)
-                .set_key(Some(Pin::key(enterprise, lookup_hash).attributes()))
-                .update_expression("ADD epoch :one")
-                .condition_expression("#user = :user")
-                .expression_attribute_names("#user", "user")
-                .expression_attribute_values(":user", super::text(user))
-                .expression_attribute_values(":one", super::number(1))
-        )
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::api_key::ApiKey;
 use super::user::User;
 use super::{Attributes, Error, Key, Operation, Store, item, number, parse, text, write};
+use crate::api_key::PresentedKey;
 use crate::aws::describe;
 use crate::crypto;
 use crate::failure::{Failure, Surface};
@@ -25,6 +26,9 @@ pub struct Session {
     pub user: String,
     /// The API key that opened it; the tokens' `client_id`.
     pub api_key: String,
+    /// That key's hash: a new key under the same id does not bring back what the old one opened.
+    #[serde(default)]
+    pub api_key_hash: String,
     /// `watch` or `admin`; the access tokens' `aud`.
     pub surface: String,
     /// The user's epoch at login.
@@ -74,6 +78,8 @@ pub struct Vouching {
     pub session: String,
     /// The API key that opened it.
     pub api_key: String,
+    /// That key's hash.
+    pub api_key_hash: String,
     /// Epoch seconds at which it is over, and with it what it vouches for: no chain of sessions
     /// outlives a sign-in.
     pub expires_at: i64,
@@ -83,11 +89,12 @@ impl Session {
     /// A new session of `holder`, opened with the key `api_key` of `surface`, that lives for so many
     /// seconds, and no longer than the one that vouches for it.
     #[must_use]
-    pub fn new(holder: &Holder, api_key: &str, surface: Surface, now: i64, seconds: i64) -> Self {
+    pub fn new(holder: &Holder, api_key: &PresentedKey, surface: Surface, now: i64, seconds: i64) -> Self {
         Self {
             id: format!("{}-{}", holder.user, crypto::new_id()),
             user: holder.user.clone(),
-            api_key: api_key.to_owned(),
+            api_key: api_key.id.clone(),
+            api_key_hash: api_key.hash(),
             surface: surface.name().to_owned(),
             epoch: holder.epoch,
             amr: holder.amr.clone(),
@@ -126,6 +133,7 @@ impl Session {
             && user.epoch == self.epoch
             && self.user == user.id
             && self.api_key == api_key.id
+            && self.api_key_hash == api_key.hash
             && self.surface == api_key.surface
             && api_key.is_live(now)
     }
@@ -192,11 +200,11 @@ impl Store {
         Ok(self.update(request).await?.is_ok())
     }
 
-    /// How many of a user's sessions live at `now`, as far as the user decides that.
+    /// How many of the sessions that a user opened in `user`'s epoch are not over at `now`.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn count_live_sessions(&self, enterprise: &str, user: &User, now: i64) -> Result<usize, Error> {
+    pub async fn count_sessions(&self, enterprise: &str, user: &User, now: i64) -> Result<usize, Error> {
         let pages = self
             .client
             .query()

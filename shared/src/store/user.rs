@@ -5,7 +5,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWrite
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
-use super::{Error, Key, Store, item, number, write};
+use super::pin::Pin;
+use super::{Error, Key, Store, item, number, text, write};
+use crate::identity::canonical;
 use crate::private::Private;
 
 /// A person, or the holder of a PIN.
@@ -43,6 +45,15 @@ impl User {
             disabled: identity.disabled,
             pin: None,
         }
+    }
+
+    /// The canonical names that the person answers to.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let names = [Some(&self.username), self.email.as_ref()].into_iter().flatten();
+        let mut names: Vec<_> = names.map(|name| canonical(name.expose())).collect();
+        names.dedup();
+        names
     }
 
     /// The item's key.
@@ -114,5 +125,43 @@ impl Store {
                 .expression_attribute_values(":epoch", number(epoch))
                 .expression_attribute_values(":one", number(1))
         )
+    }
+
+    /// Ends all sessions of a user who is as they were read, in all the places where the epoch stands,
+    /// as the writes of a transaction. The holder of a PIN has it in the PIN, others in their names.
+    #[must_use]
+    pub fn hotlisting_user(&self, enterprise: &str, user: &User) -> Vec<TransactWriteItem> {
+        let (next, is_same) = (number(user.epoch + 1), "epoch = :epoch AND username = :username");
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(User::key(enterprise, &user.id).attributes()))
+            .update_expression("SET epoch = :next")
+            .expression_attribute_values(":next", next.clone())
+            .expression_attribute_values(":epoch", number(user.epoch))
+            .expression_attribute_values(":username", text(user.username.expose()));
+        update = match &user.email {
+            Some(email) => update
+                .condition_expression(format!("{is_same} AND email = :email"))
+                .expression_attribute_values(":email", text(email.expose())),
+            None => update.condition_expression(format!("{is_same} AND attribute_not_exists(email)")),
+        };
+        let keys = match &user.pin {
+            Some(lookup_hash) => vec![Pin::key(enterprise, lookup_hash)],
+            None => user.names().iter().map(|name| Identity::key(enterprise, name)).collect(),
+        };
+        let copies = keys.into_iter().map(|key| {
+            write!(
+                update,
+                Update::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key.attributes()))
+                    .update_expression("SET epoch = :next")
+                    .condition_expression("#user = :user")
+                    .expression_attribute_names("#user", "user")
+                    .expression_attribute_values(":user", text(&user.id))
+                    .expression_attribute_values(":next", next.clone())
+            )
+        });
+        std::iter::once(write!(update, update)).chain(copies).collect()
     }
 }
