@@ -68,7 +68,9 @@ async fn start(arguments: Arguments) -> Result<Stack, String> {
     };
     let stack = Stack::start(options).await?;
     let url = &stack.place.url;
-    println!("Usher is ready on {url} (open it in a browser for the outbox and the endpoints)");
+    println!(
+        "Usher is ready on {url} (open it in a browser for a TV to sign in on, the outbox and the endpoints)"
+    );
     println!("The AWS stand-ins are on {} (for `usher apply` with --endpoint-url)\n", stack.place.aws_url);
     for line in stack.report.lines() {
         println!("{line}");
