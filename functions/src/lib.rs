@@ -4,6 +4,7 @@
 //! request, reply, handler. Each has a binary of its own in `src/bin/`.
 
 pub mod admin;
+mod credential;
 pub mod pages;
 mod pairing;
 pub mod platform;

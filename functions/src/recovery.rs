@@ -3,7 +3,7 @@
 use shared::body::Invalid;
 use shared::config::Environment;
 use shared::failure::Failure;
-use shared::identity::canonical;
+use shared::identity;
 use shared::limits::{self, Counter};
 use shared::mail::{Mail, Mailer};
 use shared::password;
@@ -79,8 +79,7 @@ impl Recovery {
     ) -> Result<(), Failure> {
         let ent = enterprise.id.as_str();
         let hash = password::hash(new.clone()).await?;
-        let mut names = vec![canonical(person.username.expose()), canonical(person.email.expose())];
-        names.dedup();
+        let names = identity::names(&person.username, Some(&person.email));
         let mut writes = vec![
             self.store.spending_reset(code, ent, call.now),
             self.store.ending_sessions_of(ent, &person.user, person.epoch),

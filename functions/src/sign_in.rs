@@ -11,11 +11,10 @@ use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
 use shared::api_key::{PresentedKey, SeenKeys};
-use shared::body::{Invalid, Object};
 use shared::cache::Cached;
 use shared::config::Environment;
 use shared::failure::{Failure, Surface};
-use shared::identity::{self, canonical};
+use shared::identity::canonical;
 use shared::limits::{self, Counter};
 use shared::password::{self, Match};
 use shared::pin;
@@ -31,49 +30,7 @@ use shared::store::session::{Holder, Session};
 use shared::store::{Attributes, Key, Operation, Store, TransactWriteItem, parse};
 use shared::token::issue::Issuer;
 
-/// What a person gives.
-pub(crate) enum Credential {
-    Password { username: Private, password: Private },
-    Pin(Private),
-}
-
-impl Credential {
-    /// Reads `type` and `credentials`.
-    pub(crate) fn parse(body: &Object) -> Result<Self, Invalid> {
-        let kind = body.text("type", 16)?;
-        let credentials = body.object("credentials")?;
-        match kind.as_str() {
-            "password" => Self::parse_password(&credentials),
-            "pin" => Ok(Self::Pin(credentials.private("pin", pin::MAX_CHARS)?)),
-            _ => Err(Invalid::new("type", "must be \"password\" or \"pin\"")),
-        }
-    }
-
-    /// Reads `username` and `password`.
-    pub(crate) fn parse_password(fields: &Object) -> Result<Self, Invalid> {
-        Ok(Self::Password {
-            username: fields.private("username", identity::MAX_CHARS)?,
-            password: fields.private("password", password::MAX_CHARS)?,
-        })
-    }
-
-    fn method(&self) -> &'static str {
-        match self {
-            Self::Password { .. } => "password",
-            Self::Pin(_) => "pin",
-        }
-    }
-}
-
-/// Refuses a kind of credential that the enterprise has not enabled on `surface`.
-fn require_method(surface: Surface, method: &str, enterprise: &Enterprise) -> Result<(), Failure> {
-    let settings = &enterprise.settings;
-    let is_enabled = match surface {
-        Surface::Admin => method == "password" && !settings.sso_only,
-        Surface::Watch | Surface::Page => settings.has_watch_method(method),
-    };
-    if is_enabled { Ok(()) } else { Err(Failure::NotAllowed("This way of signing in is not enabled")) }
-}
+use crate::credential::{Credential, require_method};
 
 /// What lets a person try.
 pub(crate) enum Gate<'a> {

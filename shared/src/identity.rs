@@ -6,6 +6,7 @@ use email_address::{EmailAddress, Options};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::body::Invalid;
+use crate::private::Private;
 
 /// The longest user name or e-mail address that is read, in characters (RFC 5321 allows an
 /// address 254).
@@ -18,6 +19,15 @@ pub fn canonical(text: &str) -> String {
     let composed: String = text.nfkc().collect();
     let folded: String = default_case_fold_str(&composed).nfkc().collect();
     folded.trim().to_owned()
+}
+
+/// The canonical names that a person answers to: user name and e-mail, or one, when they are the same.
+#[must_use]
+pub fn names(username: &Private, email: Option<&Private>) -> Vec<String> {
+    let mut names: Vec<_> =
+        std::iter::once(username).chain(email).map(|name| canonical(name.expose())).collect();
+    names.dedup();
+    names
 }
 
 /// Whether `text` is an e-mail address that SES can send to: one ASCII address (an international

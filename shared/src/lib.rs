@@ -9,6 +9,7 @@ pub mod body;
 pub mod cache;
 pub mod config;
 pub mod crypto;
+pub mod device;
 pub mod endpoint;
 pub mod failure;
 pub mod identity;

@@ -13,7 +13,8 @@ use shared::{identity, password, pin};
 
 use super::csrf::CsrfCookie;
 use super::qr_visit::{Form, Problem, Visit};
-use crate::sign_in::{Credential, Gate, SignIn};
+use crate::credential::Credential;
+use crate::sign_in::{Gate, SignIn};
 
 /// The endpoint.
 #[derive(Debug)]

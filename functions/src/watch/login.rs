@@ -9,7 +9,8 @@ use shared::reply::Reply;
 use shared::request::Call;
 use shared::token::issue::Issuer;
 
-use crate::sign_in::{Credential, SignIn};
+use crate::credential::Credential;
+use crate::sign_in::SignIn;
 
 struct Request {
     credential: Credential,

@@ -19,8 +19,9 @@ use shared::store::session::{Holder, Live, Vouching};
 use shared::token::keys;
 use shared::token::verify::Verifier;
 
+use crate::credential::Credential;
 use crate::pairing::{Guesses, parse_code};
-use crate::sign_in::{Credential, Gate, SignIn};
+use crate::sign_in::{Gate, SignIn};
 
 /// What a person says; `true` when it is not said.
 fn parse_approve(body: &Object) -> Result<bool, Invalid> {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::crypto;
+use shared::device::Device;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
 use shared::limits;
@@ -17,7 +18,7 @@ use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
-use shared::store::pairing::{Device, LIFETIME, Pairing};
+use shared::store::pairing::{LIFETIME, Pairing};
 use shared::store::{Operation, Store, parse};
 
 use crate::pairing::parse_udid;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Key, Store, item, text, write};
 use crate::crypto;
-use crate::identity::canonical;
+use crate::identity::names;
 use crate::private::Private;
 
 /// A person, as a login finds them.
@@ -49,10 +49,7 @@ impl Identity {
     /// the same.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let names = [Some(&self.username), self.email.as_ref()].into_iter().flatten();
-        let mut names: Vec<_> = names.map(|name| canonical(name.expose())).collect();
-        names.dedup();
-        names
+        names(&self.username, self.email.as_ref())
     }
 
     /// Whether the person may sign in on `surface`.

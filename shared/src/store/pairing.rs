@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::session::{Holder, Session, Vouching};
 use super::{Attributes, Error, Key, Operation, Store, number, text, write};
 use crate::crypto;
+use crate::device::Device;
 use crate::login_code::LoginCode;
 use crate::private::Private;
 
@@ -22,56 +23,6 @@ pub const HAND_OUT_GRACE: i64 = 30;
 /// Seconds for which a pairing outlives its code before TTL may remove it, so that a TV that comes
 /// late is not taken for somebody who guesses.
 const KEPT: i64 = 60 * 60;
-
-/// The kinds of device that may ask for a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Device {
-    #[serde(rename = "iPad")]
-    IPad,
-    #[serde(rename = "AppleTV")]
-    AppleTv,
-    Firestick,
-    Roku,
-}
-
-impl Device {
-    const ALL: [Self; 4] = [Self::IPad, Self::AppleTv, Self::Firestick, Self::Roku];
-
-    /// The device that the API calls `name`.
-    #[must_use]
-    pub fn read(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|device| device.name() == name)
-    }
-
-    /// What the API calls it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::IPad => "iPad",
-            Self::AppleTv => "AppleTV",
-            Self::Firestick => "Firestick",
-            Self::Roku => "Roku",
-        }
-    }
-
-    /// What people call it.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::IPad => "iPad",
-            Self::AppleTv => "Apple TV",
-            Self::Firestick => "Fire TV Stick",
-            Self::Roku => "Roku",
-        }
-    }
-
-    /// The rule for `device`, for whoever breaks it.
-    #[must_use]
-    pub fn rule() -> String {
-        format!("must be one of {}", Self::ALL.map(Self::name).join(", "))
-    }
-}
 
 /// What a person said about a TV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

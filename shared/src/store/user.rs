@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::Identity;
 use super::pin::Pin;
 use super::{Error, Key, Store, item, number, text, write};
-use crate::identity::canonical;
+use crate::identity::names;
 use crate::private::Private;
 
 /// A person, or the holder of a PIN.
@@ -45,15 +45,6 @@ impl User {
             disabled: identity.disabled,
             pin: None,
         }
-    }
-
-    /// The canonical names that the person answers to.
-    #[must_use]
-    pub fn names(&self) -> Vec<String> {
-        let names = [Some(&self.username), self.email.as_ref()].into_iter().flatten();
-        let mut names: Vec<_> = names.map(|name| canonical(name.expose())).collect();
-        names.dedup();
-        names
     }
 
     /// The item's key.
@@ -147,7 +138,10 @@ impl Store {
         };
         let keys = match &user.pin {
             Some(lookup_hash) => vec![Pin::key(enterprise, lookup_hash)],
-            None => user.names().iter().map(|name| Identity::key(enterprise, name)).collect(),
+            None => {
+                let names = names(&user.username, user.email.as_ref());
+                names.iter().map(|name| Identity::key(enterprise, name)).collect()
+            }
         };
         let copies = keys.into_iter().map(|key| {
             write!(
