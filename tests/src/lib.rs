@@ -241,6 +241,22 @@ impl App {
         format!("{:?}", answer.items())
     }
 
+    /// Takes attributes out of all items, as though an earlier version had written them.
+    pub async fn forget_attributes(&self, names: &[&str]) {
+        let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
+        let table = &self.stack.place.table;
+        let answer = client.scan().table_name(table).send().await.expect("the table answers");
+        for item in answer.items() {
+            for name in names.iter().filter(|name| item.contains_key(**name)) {
+                let key = ["pk", "sk"].map(|part| (part.to_owned(), item[part].clone()));
+                let update = client.update_item().table_name(table).set_key(Some(key.into()));
+                let update =
+                    update.update_expression("REMOVE #name").expression_attribute_names("#name", *name);
+                update.send().await.expect("the item changes");
+            }
+        }
+    }
+
     /// The private key that signs, as an operator can read it, with its `kid`.
     pub async fn signing_key(&self) -> (String, Vec<u8>) {
         let client = aws_sdk_secretsmanager::Client::new(&self.operator().aws);

@@ -26,8 +26,16 @@ impl Provisioner<'_> {
         let lookup_hash = pin::lookup_hash(self.pepper, enterprise, &entry.pin);
         let [found] = self.store.read([&Pin::key(enterprise, &lookup_hash)]).await?;
         let found = parse::<Pin>(found)?;
+        let is_complete = match &found {
+            Some(found) => {
+                let [holder] = self.store.read([&User::key(enterprise, &found.user)]).await?;
+                // One of an earlier version does not know its PIN, and could not be hotlisted.
+                parse::<User>(holder)?.is_some_and(|holder| holder.pin.is_some())
+            }
+            None => false,
+        };
         let change = match &found {
-            Some(found) if is_same(found, entry) => Change::Unchanged(what),
+            Some(found) if is_complete && is_same(found, entry) => Change::Unchanged(what),
             _ => {
                 let written = self.write_pin(enterprise, &lookup_hash, entry, found.as_ref()).await?;
                 outcome(written, found.is_some(), what)?

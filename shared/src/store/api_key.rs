@@ -78,12 +78,14 @@ impl Store {
             .update_item()
             .set_key(Some(ApiKey::key(enterprise, &key.id).attributes()))
             .update_expression(
-                "SET hotlisted = list_append(hotlisted, :hashes), hotlist_operation = :operation",
+                "SET hotlisted = list_append(if_not_exists(hotlisted, :none), :hashes), \
+                 hotlist_operation = :operation",
             )
             .condition_expression(
                 "#hash = :hash AND (NOT contains(hotlisted, :hash) OR hotlist_operation = :operation)",
             )
             .expression_attribute_names("#hash", "hash")
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
             .expression_attribute_values(":hashes", AttributeValue::L(vec![text(&key.hash)]))
             .expression_attribute_values(":hash", text(&key.hash))
             .expression_attribute_values(":operation", Operation::new().value());

@@ -202,8 +202,8 @@ impl Store {
         Err(Error("UpdateItem kept meeting transactions".into()))
     }
 
-    /// Puts `new` where `old` is, attribute for attribute as it was read, or where nothing is.
-    /// `false` when something else is there. Sent again after a lost answer, it finds `new` and is
+    /// Puts `new` where `old` is, attribute for attribute as it was read and with none of `new`'s that
+    /// it had not, or where nothing is. `false` when something else is there. Sent again after a lost answer, it finds `new` and is
     /// content.
     async fn swap(&self, key: &Key, old: Option<&Attributes>, new: &impl Serialize) -> Result<bool, Error> {
         let new = item(key, new)?;
@@ -214,7 +214,12 @@ impl Store {
                 let (is_old, old_names, old_values) = all_equal("old", old);
                 names.extend(old_names);
                 values.extend(old_values);
-                format!("({is_old}) OR ({is_new})")
+                let mut terms = vec![is_old];
+                for (index, name) in new.keys().filter(|name| !old.contains_key(*name)).enumerate() {
+                    terms.push(format!("attribute_not_exists(#absent{index})"));
+                    names.insert(format!("#absent{index}"), name.clone());
+                }
+                format!("({}) OR ({is_new})", terms.join(" AND "))
             }
         };
         let put = self.client.put_item().table_name(&self.table).set_item(Some(new));

@@ -136,12 +136,11 @@ impl Store {
                 .expression_attribute_values(":email", text(email.expose())),
             None => update.condition_expression(format!("{is_same} AND attribute_not_exists(email)")),
         };
-        let keys = match &user.pin {
-            Some(lookup_hash) => vec![Pin::key(enterprise, lookup_hash)],
-            None => {
-                let names = names(&user.username, user.email.as_ref());
-                names.iter().map(|name| Identity::key(enterprise, name)).collect()
-            }
+        let keys = if let Some(lookup_hash) = &user.pin {
+            vec![Pin::key(enterprise, lookup_hash)]
+        } else {
+            let names = names(&user.username, user.email.as_ref());
+            names.iter().map(|name| Identity::key(enterprise, name)).collect()
         };
         let copies = keys.into_iter().map(|key| {
             write!(

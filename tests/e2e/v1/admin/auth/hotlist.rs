@@ -1,6 +1,8 @@
 //! `POST /v1/admin/auth/hotlist`
 
 use serde_json::{Value, json};
+use shared::store::api_key::ApiKey;
+use shared::store::{Store, parse};
 use tests::{ANA, App, Client, OLGA, SignedIn, at_once, part};
 
 const HOTLIST: &str = "/v1/admin/auth/hotlist";
@@ -267,4 +269,35 @@ async fn it_leaves_a_record_of_who_and_what_and_no_token() {
     assert_eq!((&record["actor"], &record["enterprise"]), (&claim(&olga, "sub"), &json!("acme")));
     assert_eq!((&record["kind"], &record["id"]), (&json!("session"), &claim(&tokens, "sid")));
     assert_eq!(record["hotlisted"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_version_wrote_can_be_hotlisted() {
+    let app = App::start().await;
+    app.forget_attributes(&["hotlisted", "pin"]).await;
+    let owner = owner(&app).await;
+    expect_count(&owner, json!({ "api_key": "acme-tv" }), 1).await;
+    app.key("acme-tv").login("ana", ANA).await.expect(401, "W2001");
+    // A PIN's holder, once the document has been applied again.
+    app.apply(|_| {}).await;
+    let tokens = app.watch().login_by_pin("K7QX-93WD").await.expect(200, "W0000").tokens();
+    expect_count(&owner, json!({ "user": claim(&tokens, "sub") }), 1).await;
+    expect_dead(&app, &tokens).await;
+    app.watch().login_by_pin("K7QX-93WD").await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_replaces_a_key_that_was_read_before_does_not_undo_it() {
+    for is_of_an_earlier_version in [false, true] {
+        let app = App::start().await;
+        if is_of_an_earlier_version {
+            app.forget_attributes(&["hotlisted"]).await;
+        }
+        let store = Store::new(&app.operator());
+        let [read] = store.read([&ApiKey::key("acme", "acme-tv")]).await.unwrap();
+        expect_count(&owner(&app).await, json!({ "api_key": "acme-tv" }), 1).await;
+        let new = ApiKey { refresh_rotation: true, ..parse(read.clone()).unwrap().unwrap() };
+        assert!(!store.write_api_key("acme", read.as_ref(), &new).await.unwrap());
+        app.key("acme-tv").login("ana", ANA).await.expect(401, "W2001");
+    }
 }
