@@ -38,8 +38,10 @@ impl Drop for Browser {
     }
 }
 
-impl Browser {
-    pub(crate) async fn open(screen: Screen) -> Self {
+/// A chromedriver, and its port. It takes a free one of IPv4 and then wants the same number of IPv6, which
+/// somebody else may hold: it gives up then, and the next one gets another number.
+async fn driver() -> (Child, u16) {
+    for _ in 0..10 {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -47,12 +49,18 @@ impl Browser {
             .spawn()
             .expect("chromedriver is installed");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver tells its port");
+        while let Some(line) = lines.next_line().await.unwrap() {
             if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').parse().unwrap();
+                return (driver, port.trim_end_matches('.').parse().unwrap());
             }
-        };
+        }
+    }
+    panic!("chromedriver starts and tells its port");
+}
+
+impl Browser {
+    pub(crate) async fn open(screen: Screen) -> Self {
+        let (driver, port) = driver().await;
         let mut arguments = vec![
             "--headless",
             "--no-sandbox",
