@@ -1,5 +1,7 @@
 //! `usher`: the operator's command.
 
+mod keys;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -24,7 +26,10 @@ struct Arguments {
     /// Name or ARN of the pepper's secret (the template's output `PepperSecret`).
     #[arg(long, global = true, env = "USHER_PEPPER_SECRET")]
     pepper_secret: Option<String>,
-    /// Where to reach AWS, instead of its own endpoints. With it, the three names above may be left
+    /// What the names of the client secrets for single sign-on begin with (the template's output `SsoSecrets`).
+    #[arg(long, global = true, env = "USHER_SSO_SECRETS")]
+    sso_secrets: Option<String>,
+    /// Where to reach AWS, instead of its own endpoints. With it, the names above may be left
     /// out: they are the local stack's then.
     #[arg(long, global = true, env = "AWS_ENDPOINT_URL")]
     endpoint_url: Option<String>,
@@ -32,25 +37,33 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Bring a deployment to what a provisioning document says, and tell what changed. Makes the
-    /// first signing keys where there are none.
+    /// Bring a deployment to what a provisioning document says, and tell what changed.
     Apply {
         /// The document (JSON).
         file: PathBuf,
     },
+    /// Look at the signing keys, or rotate them.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum KeysCommand {
+    /// Show each key: which one signs, which one is next, which ones only verify, and until when.
+    Show,
+    /// Let the next key sign, by the secret's rotation function, and wait until it does.
+    Rotate,
 }
 
 #[tokio::main]
-#[expect(clippy::print_stdout, reason = "the command's output")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let Command::Apply { file } = &arguments.command;
-    let mut report = Report::default();
-    let outcome = apply(&arguments, file, &mut report).await;
-    // What was done is told even when not all could be: a new key is shown this once.
-    for line in report.lines() {
-        println!("{line}");
-    }
+    let outcome = match &arguments.command {
+        Command::Apply { file } => apply(&arguments, file).await,
+        Command::Keys { command } => keys(&arguments, *command).await,
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
@@ -60,29 +73,69 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn apply(arguments: &Arguments, file: &Path, report: &mut Report) -> Result<(), String> {
-    let document = Document::read(file)?;
-    let environment = environment(arguments).await?;
-    provision::run(&environment, &document, report).await.map_err(|failure| failure.to_string())
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn say(line: &str) {
+    println!("{line}");
 }
 
-async fn environment(arguments: &Arguments) -> Result<Environment, String> {
+async fn apply(arguments: &Arguments, file: &Path) -> Result<(), String> {
+    let document = Document::read(file)?;
+    let environment = environment(arguments).await;
+    need(&environment.table, "--table")?;
+    need(&environment.pepper_secret, "--pepper-secret")?;
+    if document.has_client_secrets() {
+        need(&environment.sso_secrets, "--sso-secrets")?;
+    }
+    let mut report = Report::default();
+    let outcome = provision::run(&environment, &document, &mut report).await;
+    // What was done is told even when not all could be: a new key is shown this once.
+    for line in report.lines() {
+        say(&line);
+    }
+    outcome.map_err(|failure| failure.to_string())
+}
+
+async fn keys(arguments: &Arguments, command: KeysCommand) -> Result<(), String> {
+    let environment = environment(arguments).await;
+    need(&environment.table, "--table")?;
+    need(&environment.keys_secret, "--keys-secret")?;
+    let lines = match command {
+        KeysCommand::Show => keys::show(&environment).await,
+        KeysCommand::Rotate => keys::rotate(&environment).await,
+    };
+    for line in lines.map_err(|failure| failure.to_string())? {
+        say(&line);
+    }
+    Ok(())
+}
+
+fn need(name: &str, flag: &str) -> Result<(), String> {
+    if name.is_empty() {
+        Err(format!("{flag} is needed: see the outputs of the deployed stack"))
+    } else {
+        Ok(())
+    }
+}
+
+/// What the flags name; empty where one is left out and there is no default.
+async fn environment(arguments: &Arguments) -> Environment {
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).retry_config(retries());
     if let Some(url) = &arguments.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    let name = |given: &Option<String>, flag: &str, local: &str| match given {
-        Some(name) => Ok(name.clone()),
-        None if arguments.endpoint_url.is_some() => Ok(local.to_owned()),
-        None => Err(format!("{flag} is needed: see the outputs of the deployed stack")),
+    let name = |given: &Option<String>, local: &str| match given {
+        Some(name) => name.clone(),
+        None if arguments.endpoint_url.is_some() => local.to_owned(),
+        None => String::new(),
     };
-    Ok(Environment {
-        table: name(&arguments.table, "--table", "usher")?,
-        keys_secret: name(&arguments.keys_secret, "--keys-secret", "usher/keys")?,
-        pepper_secret: name(&arguments.pepper_secret, "--pepper-secret", "usher/pepper")?,
+    Environment {
+        table: name(&arguments.table, "usher"),
+        keys_secret: name(&arguments.keys_secret, "usher/keys"),
+        pepper_secret: name(&arguments.pepper_secret, "usher/pepper"),
+        sso_secrets: name(&arguments.sso_secrets, "usher/sso"),
         aws: loader.load().await,
         public_url: String::new(),
         mail_from: String::new(),
-    })
+    }
 }

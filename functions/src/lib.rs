@@ -1,7 +1,7 @@
 //! Usher's endpoints: the one place that names them all.
 //!
 //! A module of [`watch`], [`admin`], [`pages`] or [`platform`] is one endpoint and reads top to bottom:
-//! request, reply, handler. Each has a binary of its own in `src/bin/`.
+//! request, reply, handler. Each has a binary of its own in `src/bin/`. Two have no route: [`TRIGGERS`].
 
 pub mod admin;
 mod credential;
@@ -16,19 +16,28 @@ pub mod watch;
 use std::sync::Arc;
 
 use lambda_http::http::Response;
-use lambda_http::{Body, BoxFuture, Request};
+use lambda_http::{Body, BoxFuture, Error, LambdaEvent, Request};
+use serde_json::Value;
 use shared::config::Environment;
 use shared::endpoint::{self, Endpoint};
 use shared::failure::{Failure, Surface};
+use shared::triggered::{self, Triggered};
 
 /// Answers requests in this process, as the binary of the same endpoint does on Lambda.
 pub type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+
+/// Answers another service's invocations in this process, as the binary of the same function does on
+/// Lambda.
+pub type Invocation =
+    Arc<dyn Fn(LambdaEvent<Value>) -> BoxFuture<'static, Result<Value, Error>> + Send + Sync>;
 
 /// One route: what API Gateway matches, and how to build what answers it.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
     /// The binary's name.
     pub name: &'static str,
+    /// What a call of it is in the log.
+    pub event: &'static str,
     /// The HTTP method.
     pub method: &'static str,
     /// The path, with parameters as `{name}`.
@@ -43,6 +52,7 @@ impl Route {
     const fn to<E: Endpoint>() -> Self {
         Self {
             name: E::NAME,
+            event: E::EVENT,
             method: E::METHOD,
             path: E::PATH,
             surface: E::SURFACE,
@@ -71,6 +81,8 @@ pub const ROUTES: &[Route] = &[
     Route::to::<watch::qr_approve::QrApprove>(),
     Route::to::<watch::qr_get_token::QrGetToken>(),
     Route::to::<admin::login::Login>(),
+    Route::to::<admin::sso_initiate::SsoInitiate>(),
+    Route::to::<admin::sso_login::SsoLogin>(),
     Route::to::<admin::refresh::Refresh>(),
     Route::to::<admin::logout::Logout>(),
     Route::to::<admin::session::Session>(),
@@ -83,4 +95,39 @@ pub const ROUTES: &[Route] = &[
     Route::to::<pages::qr_image_svg::QrImageSvg>(),
     Route::to::<pages::page_style::PageStyle>(),
     Route::to::<platform::jwks::Jwks>(),
+];
+
+/// One function without a route, and how to build what answers its invocations.
+#[derive(Clone, Copy, Debug)]
+pub struct Trigger {
+    /// The binary's name.
+    pub name: &'static str,
+    /// What an invocation of it is in the log.
+    pub event: &'static str,
+    /// Builds the function for an environment.
+    pub build: fn(Environment) -> BoxFuture<'static, Result<Invocation, Failure>>,
+}
+
+impl Trigger {
+    const fn of<T: Triggered>() -> Self {
+        Self {
+            name: T::NAME,
+            event: T::EVENT,
+            build: |environment| {
+                Box::pin(async move {
+                    let function = Arc::new(T::build(&environment).await?);
+                    let invocation: Invocation =
+                        Arc::new(move |event| Box::pin(triggered::invoke(Arc::clone(&function), event)));
+                    Ok(invocation)
+                })
+            },
+        }
+    }
+}
+
+/// Every function that another service invokes: API Gateway, to ask whether a call may pass, and Secrets
+/// Manager, to rotate.
+pub const TRIGGERS: &[Trigger] = &[
+    Trigger::of::<platform::authorizer::Authorizer>(),
+    Trigger::of::<platform::key_rotation::KeyRotation>(),
 ];

@@ -82,5 +82,7 @@ pub(crate) async fn find(store: &Store, call: &Call) -> Result<(LoginCode, Pairi
     let code = LoginCode::read(&call.path_parameter("login_code"));
     let guesses = Guesses::of(call);
     let [pairing, counted] = store.read([&Pairing::key(code.as_ref()), &guesses.counter.key]).await?;
-    guesses.judge(store, counted.as_ref(), code.zip(parse(pairing)?)).await
+    let found = guesses.judge(store, counted.as_ref(), code.zip(parse::<Pairing>(pairing)?)).await?;
+    call.notes.add(|about| about.enterprise = Some(found.1.enterprise.clone()));
+    Ok(found)
 }

@@ -50,6 +50,7 @@ impl Recovery {
         let (counted, [reset]) = tokio::try_join!(self.count_try(call), self.store.read(key))?;
         counted.require_room(call.now)?;
         let reset = parse::<Reset>(reset)?.ok_or(Failure::Credentials)?;
+        call.notes.add(|about| about.enterprise = Some(reset.enterprise.clone()));
         let [enterprise] = self.store.read([&Enterprise::key(&reset.enterprise)]).await?;
         let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::Credentials)?;
         if !enterprise.settings.has_watch_method("password") {
@@ -78,6 +79,10 @@ impl Recovery {
         new: &Private,
     ) -> Result<(), Failure> {
         let ent = enterprise.id.as_str();
+        call.notes.add(|about| {
+            about.enterprise = Some(ent.to_owned());
+            about.user = Some(person.user.clone());
+        });
         let hash = password::hash(new.clone()).await?;
         let names = identity::names(&person.username, Some(&person.email));
         let mut writes = vec![

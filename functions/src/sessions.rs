@@ -27,13 +27,13 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) async fn new(environment: &Environment, surface: Surface) -> Result<Self, Failure> {
         let store = Store::new(environment);
-        let verifier = Verifier::new(keys::public(&store).await?, &environment.public_url, surface);
+        let verifier = Verifier::new(keys::public(&store).await?, &environment.public_url, &[surface]);
         Ok(Self { store, verifier, surface })
     }
 
     /// With the keys of an issuer, which are fetched once for both.
     pub(crate) fn beside(issuer: &Issuer, environment: &Environment, surface: Surface) -> Self {
-        let verifier = Verifier::new(issuer.keys(), &environment.public_url, surface);
+        let verifier = Verifier::new(issuer.keys(), &environment.public_url, &[surface]);
         Self { store: Store::new(environment), verifier, surface }
     }
 }
@@ -60,6 +60,7 @@ impl Sessions {
     /// Whose token the call carries, and whether its session lives. One read.
     pub(crate) async fn show(&self, call: &Call) -> Result<Reply, Failure> {
         let claims = self.verifier.access(&call.user_token()?, call.now).await?;
+        claims.note(&call.notes);
         let keys = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
         let live = Live::parse(self.store.read(keys.each_ref()).await?, call.now)?;
         Ok(Reply::success(
@@ -92,6 +93,10 @@ impl Sessions {
             return Err(Failure::Token);
         }
         self.store.end_session(&Session::key(&ent, &user, &session), call.now).await?;
+        call.notes.add(|about| {
+            about.user = Some(user);
+            about.session = Some(session);
+        });
         Ok(Reply::success(self.surface, json!({})))
     }
 }
@@ -114,6 +119,7 @@ impl Sessions {
         let key = call.api_key()?;
         let read = self.read_refresh_token(call).await;
         let (token, claims) = key.gate(read, &self.store, self.surface, call.now).await?;
+        claims.note(&call.notes);
         // The session's items are read under the presented key's enterprise and id: a token of
         // another one does not match what comes back.
         let keys = Live::keys(&key.enterprise, &claims.sub, &claims.sid, &key.id);
@@ -165,7 +171,13 @@ impl Sessions {
                 successor.map(Some).ok_or(Failure::Token)
             }
             Spent::Reused => {
-                self.store.end_session(&session_key, call.now).await?;
+                let ended = self.store.end_session(&session_key, call.now).await?;
+                call.notes.add(|about| {
+                    about.detail = Some("reused");
+                    about.object = Some("session");
+                    about.object_id = Some(session.id.clone());
+                    about.ended = Some(ended.into());
+                });
                 Err(Failure::Token)
             }
             Spent::Now | Spent::Gone => Err(Failure::Token),

@@ -154,6 +154,7 @@ impl SignIn {
         let opening = vec![self.store.opening_session(&key.enterprise, &session)?];
         let otherwise = Failure::Internal("a new session's id was taken".into());
         self.complete(call, verified, opening, otherwise).await?;
+        call.notes.add(|about| about.session = Some(session.id.clone()));
         let tokens = issuer.both(&key.enterprise, &session, &holder.roles, call.now)?;
         Ok(Reply::success(self.surface, tokens))
     }
@@ -166,6 +167,10 @@ impl SignIn {
         credential: Credential,
     ) -> Result<Verified, Failure> {
         let (surface, method) = (self.surface, credential.method());
+        call.notes.add(|about| {
+            about.enterprise = Some(gate.enterprise().to_owned());
+            about.detail = Some(method);
+        });
         let attempt = Attempt { call, gate, surface, method, operation: Operation::new() };
         match credential {
             Credential::Password { username, password } => {
@@ -296,6 +301,7 @@ impl SignIn {
             self.reserve(&attempt, &credential, &by_enterprise, &[&by_name, &by_source]).await?;
 
         let found = parse::<Identity>(found)?;
+        attempt.call.notes.add(|about| about.user = found.as_ref().map(|found| found.user.clone()));
         let stored_hash = found.as_ref().and_then(|identity| identity.password_hash.clone());
         let compared = password::verify(stored_hash, password.clone()).await?;
         // Tries under the user name and under the e-mail address count together: each attempt is
@@ -349,6 +355,7 @@ impl SignIn {
             let has_room = self.store.take(&by_enterprise, &attempt.operation).await?;
             return Err(if has_room { Failure::Credentials } else { by_enterprise.refusal(now) });
         };
+        attempt.call.notes.add(|about| about.user = Some(pin.user.clone()));
         Ok(Verified {
             enterprise,
             holder: Holder {

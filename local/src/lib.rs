@@ -7,12 +7,14 @@ mod event;
 mod gateway;
 mod page;
 mod runtime_api;
+mod trigger;
 pub mod world;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_secretsmanager::Client as SecretsManager;
@@ -21,17 +23,23 @@ use aws_smithy_http_client::Builder as HttpClientBuilder;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::{get, post};
+use functions::platform::key_rotation::KeyRotation;
+use serde_json::Value;
 use shared::aws::describe;
 use shared::config::{Environment, retries, timeouts};
 use shared::provision::document::Document;
 use shared::provision::{self, Report};
+use shared::secrets;
 use shared::store::Store;
+use shared::token::keys::KeySecret;
+use shared::triggered::Triggered;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::aws::Aws;
 use crate::gateway::{Gateway, Runner};
 use crate::runtime_api::Function;
+use crate::trigger::TriggerRunner;
 use crate::world::World;
 
 /// Where lines of the functions' logs go that are made outside this process' own log.
@@ -39,6 +47,9 @@ pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// The built-in demo's provisioning document.
 pub const DEMO: &str = include_str!("demo.json");
+
+/// How long the first keys may take to be made.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who calls AWS when the stack itself does.
 const OPERATOR: &str = "local-operator";
@@ -83,6 +94,7 @@ pub struct Stack {
     /// The clock, outbox and usage.
     pub world: Arc<World>,
     tasks: JoinSet<()>,
+    triggers: BTreeMap<&'static str, TriggerRunner>,
 }
 
 impl Stack {
@@ -99,9 +111,11 @@ impl Stack {
         }
         let listener = bind(options.port).await?;
         let url = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
-        let names = functions::ROUTES.iter().map(|route| route.name).collect();
-        let aws =
-            Arc::new(Aws::new(Arc::clone(&world), options.data.as_deref(), options.dynamodb, names).await?);
+        let triggered = functions::TRIGGERS.iter().map(|trigger| trigger.name);
+        let names = functions::ROUTES.iter().map(|route| route.name).chain(triggered).collect();
+        let aws = Arc::new(
+            Aws::new(Arc::clone(&world), options.data.as_deref(), options.dynamodb.clone(), names).await?,
+        );
         // Beside the API's port, so that it can be written down; any other when that one is taken.
         let beside = if options.port == 0 { 0 } else { options.port.saturating_add(1) };
         let aws_listener = match bind(beside).await {
@@ -109,13 +123,15 @@ impl Stack {
             Err(_) => bind(0).await?,
         };
         let aws_url = format!("http://{}", aws_listener.local_addr().map_err(|error| error.to_string())?);
+        let serving = Arc::clone(&aws);
         tasks.spawn(async move {
-            aws.serve(aws_listener).await;
+            serving.serve(aws_listener).await;
         });
 
-        let place = Place { url, aws_url, table: options.table };
+        let place = Place { url, aws_url, table: options.table.clone() };
         let operator = place.environment(OPERATOR);
         create_resources(&operator).await?;
+        make_first_keys(&options, &place, &aws).await?;
         let mut report = Report::default();
         let provisioned = provision::run(&operator, &options.document, &mut report).await;
         provisioned.map_err(|failure| failure.to_string())?;
@@ -133,6 +149,10 @@ impl Stack {
             };
             runners.insert(route.name, runner);
         }
+        let mut triggers = BTreeMap::new();
+        for trigger in functions::TRIGGERS {
+            triggers.insert(trigger.name, TriggerRunner::start(trigger, &options, &place).await?);
+        }
         // What the functions did to start is no call's usage.
         *world.usage() = world::Usage::default();
         let curl = options.is_demo.then(|| first_curl(&place.url));
@@ -143,7 +163,17 @@ impl Stack {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             let _ = axum::serve(listener, service).await;
         });
-        Ok(Self { place, report, world, tasks })
+        Ok(Self { place, report, world, tasks, triggers })
+    }
+
+    /// Invokes a function that has no route, as API Gateway or Secrets Manager does.
+    ///
+    /// # Errors
+    /// What the invocation fails with; and when there is no such function.
+    pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, String> {
+        self.world.count_invocation(function);
+        let runner = self.triggers.get(function).ok_or_else(|| format!("there is no {function}"))?;
+        runner.invoke(event).await
     }
 
     /// Stops the servers, so that their ports are free when this returns.
@@ -185,15 +215,37 @@ fn router(
     Router::new().route("/", get(start)).merge(control).fallback(gateway::handle).with_state(gateway)
 }
 
-/// Makes the table and the empty secrets, as the template does on AWS.
+/// Connects the rotation function to its secret, and has it make the first keys where there are none: what
+/// the template's rotation schedule does on AWS.
+async fn make_first_keys(options: &Options, place: &Place, aws: &Aws) -> Result<(), String> {
+    let mut triggers = functions::TRIGGERS.iter();
+    let trigger = triggers.find(|trigger| trigger.name == KeyRotation::NAME).ok_or("no key rotation")?;
+    let runner = TriggerRunner::start(trigger, options, place).await?;
+    aws.secrets.rotate_with(Box::new(move |event| {
+        let runner = runner.clone();
+        Box::pin(async move { runner.invoke(event).await })
+    }));
+    let operator = place.environment(OPERATOR);
+    let client = SecretsManager::new(&operator.aws);
+    let text = secrets::read(&client, &operator.keys_secret).await.map_err(|failure| failure.to_string())?;
+    if KeySecret::parse(&text).map_err(|failure| failure.to_string())?.is_empty() {
+        let rotated = secrets::rotate(&client, &operator.keys_secret, PATIENCE).await;
+        rotated.map_err(|failure| failure.to_string())?;
+    }
+    Ok(())
+}
+
+/// Makes the table, the secret of the keys without any, and the pepper's without a text, as the template
+/// does on AWS.
 ///
 /// # Errors
 /// A text for the person who runs it.
 pub async fn create_resources(environment: &Environment) -> Result<(), String> {
     Store::new(environment).create_table().await.map_err(|error| error.to_string())?;
     let client = SecretsManager::new(&environment.aws);
-    for name in [&environment.keys_secret, &environment.pepper_secret] {
-        match client.create_secret().name(name).send().await {
+    let keys = KeySecret::default().to_text();
+    for (name, text) in [(&environment.keys_secret, Some(keys)), (&environment.pepper_secret, None)] {
+        match client.create_secret().name(name).set_secret_string(text).send().await {
             Ok(_) => {}
             Err(error) if error.code() == Some("ResourceExistsException") => {}
             Err(error) => return Err(describe("CreateSecret", &error)),
@@ -222,6 +274,7 @@ impl Place {
             table: self.table.clone(),
             keys_secret: "usher/keys".to_owned(),
             pepper_secret: "usher/pepper".to_owned(),
+            sso_secrets: "usher/sso".to_owned(),
             public_url: self.url.clone(),
             mail_from: "no-reply@usher.localhost".to_owned(),
         }
@@ -237,6 +290,7 @@ impl Place {
             ("USHER_TABLE", &self.table),
             ("USHER_KEYS_SECRET", "usher/keys"),
             ("USHER_PEPPER_SECRET", "usher/pepper"),
+            ("USHER_SSO_SECRETS", "usher/sso"),
             ("USHER_PUBLIC_URL", &self.url),
             ("USHER_MAIL_FROM", "no-reply@usher.localhost"),
         ]

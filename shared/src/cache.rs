@@ -11,20 +11,29 @@ use crate::failure::Failure;
 
 /// The age in seconds at which a value is fetched again.
 const REFRESH_AFTER: i64 = 5 * 60;
-/// The least time in seconds between two fetches that a caller forces.
-const FORCED_AFTER: i64 = 5;
+/// How many fetches callers may force within [`FORCED_WINDOW`]: enough for keys that an operator rotates
+/// several times in a row, and too few for bad input to turn into a stream of them.
+const FORCED_MOST: u32 = 10;
+/// The window's length in seconds.
+const FORCED_WINDOW: i64 = 10;
 
 /// When a value was fetched that no call has seen yet.
 const UNKNOWN: i64 = i64::MIN;
 
 type Load<T> = dyn Fn() -> BoxFuture<'static, Result<T, Failure>> + Send + Sync;
 
+/// The fetches that callers forced in the window that began last.
+struct Forced {
+    began_at: i64,
+    count: u32,
+}
+
 /// A fetched value and the way to fetch it again.
 pub struct Cached<T> {
     value: RwLock<Arc<T>>,
     fetched_at: AtomicI64,
-    /// Held while a caller forces a fetch; when the last one was forced.
-    forced_at: Mutex<i64>,
+    /// Held while a caller forces a fetch.
+    forced: Mutex<Forced>,
     load: Box<Load<T>>,
 }
 
@@ -40,7 +49,7 @@ impl<T: Send + Sync + 'static> Cached<T> {
         Ok(Arc::new(Self {
             value: RwLock::new(Arc::new(value)),
             fetched_at: AtomicI64::new(UNKNOWN),
-            forced_at: Mutex::new(UNKNOWN),
+            forced: Mutex::new(Forced { began_at: UNKNOWN, count: 0 }),
             load: Box::new(load),
         }))
     }
@@ -57,12 +66,15 @@ impl<T: Send + Sync + 'static> Cached<T> {
         self.value()
     }
 
-    /// The value, newer than `seen`, which lacks something; at most one fetch every five seconds, so
-    /// that bad input cannot turn into a stream of them. Callers that ask at once share one.
+    /// The value, newer than `seen`, which lacks something; at most ten fetches in ten seconds. Callers that
+    /// ask at once share one.
     pub async fn newer_than(&self, seen: &Arc<T>, now: i64) -> Arc<T> {
-        let mut forced_at = self.forced_at.lock().await;
-        if Arc::ptr_eq(seen, &self.value()) && now.saturating_sub(*forced_at) >= FORCED_AFTER {
-            *forced_at = now;
+        let mut forced = self.forced.lock().await;
+        if now.saturating_sub(forced.began_at) >= FORCED_WINDOW {
+            *forced = Forced { began_at: now, count: 0 };
+        }
+        if Arc::ptr_eq(seen, &self.value()) && forced.count < FORCED_MOST {
+            forced.count += 1;
             self.fetch(now).await;
         }
         self.value()
@@ -121,10 +133,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_lacking_is_fetched_in_the_first_call_too_and_then_every_five_seconds() {
+    async fn what_is_lacking_is_fetched_in_the_first_call_too_and_ten_times_in_ten_seconds() {
         let cached = counting().await;
         let mut seen = cached.get(1000);
-        for (now, wanted) in [(1000, 1), (1001, 1), (1004, 1), (1005, 2), (1006, 2)] {
+        for (now, wanted) in (1000..1009).map(|now| (now, u32::try_from(now - 999).unwrap())) {
+            seen = cached.newer_than(&seen, now).await;
+            assert_eq!(*seen, wanted, "at {now}");
+        }
+        for (now, wanted) in [(1009, 10), (1009, 10), (1010, 11)] {
             seen = cached.newer_than(&seen, now).await;
             assert_eq!(*seen, wanted, "at {now}");
         }

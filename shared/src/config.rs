@@ -21,6 +21,9 @@ pub struct Environment {
     pub keys_secret: String,
     /// `USHER_PEPPER_SECRET`: name or ARN of the secret that holds the pepper.
     pub pepper_secret: String,
+    /// `USHER_SSO_SECRETS`: what the names of the secrets begin with that hold the enterprises' client
+    /// secrets at their identity providers: `<this>/<enterprise>`.
+    pub sso_secrets: String,
     /// `USHER_PUBLIC_URL`: where clients reach the API, without a trailing slash. It is the
     /// tokens' `iss` and the base of links in e-mails.
     pub public_url: String,
@@ -50,6 +53,7 @@ impl Environment {
             table: required("USHER_TABLE")?,
             keys_secret: variable("USHER_KEYS_SECRET"),
             pepper_secret: variable("USHER_PEPPER_SECRET"),
+            sso_secrets: variable("USHER_SSO_SECRETS"),
             public_url: required("USHER_PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             mail_from: variable("USHER_MAIL_FROM"),
         })

@@ -58,7 +58,8 @@ pub fn equal(left: &[u8], right: &[u8]) -> bool {
 /// Encrypts `plain` so that only a holder of `secret` can read it (AES-256-GCM).
 ///
 /// The nonce is fixed, so a `secret` must be high-entropy and seal at most one text: it is used
-/// for a spent refresh token, which seals its one successor.
+/// for a spent refresh token, which seals its one successor, and for the state of a single sign-on, which
+/// seals its PKCE verifier.
 ///
 /// # Panics
 /// Never: the key has the algorithm's length, and the text fits in memory.

@@ -8,6 +8,7 @@ use lambda_http::http::Response;
 use lambda_http::{Body, Error, Request, service_fn};
 use tokio::time::timeout;
 
+use crate::audit::{self, Line};
 use crate::config::Environment;
 use crate::failure::{Failure, Surface};
 use crate::log;
@@ -19,6 +20,8 @@ use crate::request::Call;
 pub trait Endpoint: Sized + Send + Sync + 'static {
     /// The binary's name, as `watch-login`; the function's, the event's and the log's too.
     const NAME: &'static str;
+    /// What a call of it is, in the log; docs/audit.md lists these.
+    const EVENT: &'static str;
     /// The HTTP method.
     const METHOD: &'static str;
     /// The path as API Gateway writes it, as `/reset/{reset_code}`. The template routes it a second
@@ -43,58 +46,87 @@ pub const DEADLINE: Duration = Duration::from_secs(9);
 /// call that takes too long.
 pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response<Body> {
     let started = Instant::now();
-    let call = Call::new(request);
+    let call = Arc::new(Call::new(request));
     if !call.path_parameter("slash").is_empty() {
         return Reply::not_found().into_response(&call.request_id);
     }
-    let (request_id, source) = (call.request_id.clone(), call.source.clone());
-    // A task of its own, so that a panic in the handler ends there.
-    let handled = tokio::spawn(async move { timeout(DEADLINE, endpoint.handle(&call)).await });
-    let outcome = match handled.await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(Failure::Internal("the deadline passed".into())),
-        Err(_) => Err(Failure::Internal("panic".into())),
-    };
+    let handled = Arc::clone(&call);
+    let outcome = contain(async move { endpoint.handle(&handled).await }).await;
     let (reply, cause) = match outcome {
         Ok(reply) => (reply, None),
         Err(Failure::Internal(cause)) => (Failure::Internal(String::new()).reply(E::SURFACE), Some(cause)),
         Err(failure) => (failure.reply(E::SURFACE), None),
     };
-    let (function, http) = (E::NAME, reply.http());
-    let status_code = reply.status_code.as_str();
-    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if let Some(cause) = cause {
-        tracing::error!(target: "usher", function, request_id, source, status_code, http, milliseconds, cause, "call");
-    } else {
-        tracing::info!(target: "usher", function, request_id, source, status_code, http, milliseconds, "call");
-    }
-    reply.into_response(&request_id)
+    let line = Line {
+        event: E::EVENT,
+        outcome: audit::outcome(reply.http()),
+        function: E::NAME,
+        request_id: &call.request_id,
+        source: Some(&call.source),
+        status_code: Some(&reply.status_code),
+        http: Some(reply.http()),
+        milliseconds: milliseconds_since(started),
+        cause: cause.as_deref(),
+    };
+    line.write(&call.notes.about());
+    reply.into_response(&call.request_id)
 }
 
-/// The whole of a Lambda binary: builds the endpoint from the environment, then serves calls.
+/// Runs a handler, in a task of its own, so that a panic ends there, and no longer than [`DEADLINE`].
+pub(crate) async fn contain<T: Send + 'static>(
+    handler: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::spawn(timeout(DEADLINE, handler)).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(Failure::Internal("the deadline passed".into())),
+        Err(_) => Err(Failure::Internal("panic".into())),
+    }
+}
+
+pub(crate) fn milliseconds_since(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The whole of a Lambda binary that answers a route: builds the endpoint from the environment, then
+/// serves calls.
 ///
 /// # Errors
 /// When the endpoint cannot be built, or the Lambda Runtime API is gone.
 pub fn serve<E: Endpoint>() -> Result<(), Error> {
+    start(
+        E::NAME,
+        async |environment| E::build(environment).await,
+        async |endpoint| {
+            lambda_http::run(service_fn(move |request| {
+                let endpoint = Arc::clone(&endpoint);
+                async move { Ok::<_, Error>(answer(endpoint, request).await) }
+            }))
+            .await
+        },
+    )
+}
+
+/// What all binaries begin with: the log, the runtime, the environment, and what the function keeps
+/// between calls.
+pub(crate) fn start<T>(
+    name: &'static str,
+    build: impl AsyncFnOnce(&Environment) -> Result<T, Failure>,
+    run: impl AsyncFnOnce(Arc<T>) -> Result<(), Error>,
+) -> Result<(), Error> {
     log::init(std::io::stdout);
     log::hide_panics();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let built = match Environment::from_variables().await {
-            Ok(environment) => E::build(&environment).await,
+        let function = match Environment::from_variables().await {
+            Ok(environment) => build(&environment).await,
             Err(failure) => Err(failure),
         };
-        let endpoint = match built {
-            Ok(endpoint) => Arc::new(endpoint),
+        match function {
+            Ok(function) => run(Arc::new(function)).await,
             Err(failure) => {
-                tracing::error!(target: "usher", function = E::NAME, cause = %failure, "init");
-                return Err("the function could not start; its log says why".into());
+                tracing::error!(target: "usher", function = name, cause = %failure, "init");
+                Err("the function could not start; its log says why".into())
             }
-        };
-        lambda_http::run(service_fn(move |request| {
-            let endpoint = Arc::clone(&endpoint);
-            async move { Ok::<_, Error>(answer(endpoint, request).await) }
-        }))
-        .await
+        }
     })
 }

@@ -4,6 +4,7 @@
 //! [`reply::Reply`] or a [`failure::Failure`]; [`endpoint`] runs it.
 
 pub mod api_key;
+pub mod audit;
 pub mod aws;
 pub mod body;
 pub mod cache;
@@ -17,6 +18,7 @@ pub mod limits;
 pub mod log;
 pub mod login_code;
 pub mod mail;
+pub mod oidc;
 pub mod page;
 pub mod password;
 pub mod pin;
@@ -27,3 +29,4 @@ pub mod request;
 pub mod secrets;
 pub mod store;
 pub mod token;
+pub mod triggered;

@@ -34,6 +34,8 @@ pub const FORGOT_ADDRESS: Limit = Limit { name: "forgot-address", max: 10, windo
 pub const FORGOT_SOURCE: Limit = Limit { name: "forgot-source", max: 200, window: 60 * 60 };
 /// Reset codes tried from one source address, in all enterprises together.
 pub const RESET_SOURCE: Limit = Limit { name: "reset-source", max: 200, window: 15 * 60 };
+/// Sign-ins through a provider that one source address begins within an enterprise.
+pub const SSO_SOURCE: Limit = Limit { name: "sso-source", max: 300, window: 15 * 60 };
 /// Login codes that one TV asks for.
 pub const QR_CODE_DEVICE: Limit = Limit { name: "qr-code-device", max: 30, window: 15 * 60 };
 /// Login codes asked for from one source address within an enterprise.

@@ -9,6 +9,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
 use crate::api_key::PresentedKey;
+use crate::audit::Notes;
 use crate::body::{Invalid, MAX_BYTES, Object};
 use crate::failure::Failure;
 use crate::private::Private;
@@ -33,6 +34,8 @@ pub struct Call {
     /// `X-Forwarded-For`, which a client writes. Of an IPv6 address the first half, since one
     /// connection has all the others.
     pub source: String,
+    /// What the call turns out to be about, for the log.
+    pub notes: Notes,
     request: Request,
 }
 
@@ -55,6 +58,7 @@ impl Call {
             now: epoch_seconds(gateway.time_epoch),
             request_id,
             source: source(gateway.http.source_ip.unwrap_or_default()),
+            notes: Notes::default(),
             request,
         }
     }
@@ -68,26 +72,20 @@ impl Call {
     /// # Errors
     /// As [`PresentedKey::from_header`].
     pub fn api_key(&self) -> Result<PresentedKey, Failure> {
-        PresentedKey::from_header(self.authorization())
+        let key = PresentedKey::from_header(self.authorization())?;
+        self.notes.add(|about| {
+            about.enterprise = Some(key.enterprise.clone());
+            about.api_key = Some(key.id.clone());
+        });
+        Ok(key)
     }
 
-    /// The user's token that the call carries: `JWT <token>`, `Bearer <token>` or the bare token.
+    /// The user's token that the call carries.
     ///
     /// # Errors
-    /// [`Failure::NoAuthorization`] when the header is missing or is none of the three;
-    /// [`Failure::Token`] when it carries something else than three dot-separated parts.
+    /// As [`parse_user_token`].
     pub fn user_token(&self) -> Result<Private, Failure> {
-        let header = self.authorization().unwrap_or_default();
-        let mut words = header.split_ascii_whitespace();
-        let token = match (words.next(), words.next(), words.next()) {
-            (Some(scheme), Some(token), None) if is_token_scheme(scheme) => token,
-            (Some(token), None, None) if !is_token_scheme(token) => token,
-            _ => return Err(Failure::NoAuthorization),
-        };
-        if token.split('.').count() != 3 {
-            return Err(Failure::Token);
-        }
-        Ok(token.into())
+        parse_user_token(self.authorization().unwrap_or_default())
     }
 
     /// Who calls an endpoint that takes either: an API key, or the token of a user. Three
@@ -153,7 +151,28 @@ impl Call {
     }
 }
 
-fn source(address: String) -> String {
+/// Reads a user's token out of an `Authorization` header: `JWT <token>`, `Bearer <token>` or the bare
+/// token.
+///
+/// # Errors
+/// [`Failure::NoAuthorization`] when the header is none of the three; [`Failure::Token`] when it carries
+/// something else than three dot-separated parts.
+pub fn parse_user_token(header: &str) -> Result<Private, Failure> {
+    let mut words = header.split_ascii_whitespace();
+    let token = match (words.next(), words.next(), words.next()) {
+        (Some(scheme), Some(token), None) if is_token_scheme(scheme) => token,
+        (Some(token), None, None) if !is_token_scheme(token) => token,
+        _ => return Err(Failure::NoAuthorization),
+    };
+    if token.split('.').count() != 3 {
+        return Err(Failure::Token);
+    }
+    Ok(token.into())
+}
+
+/// The caller's address as [`Call::source`] has it.
+#[must_use]
+pub fn source(address: String) -> String {
     match address.parse() {
         Ok(IpAddr::V6(address)) => {
             let [a, b, c, d, ..] = address.segments();
@@ -169,7 +188,8 @@ fn is_token_scheme(word: &str) -> bool {
 
 /// `timeEpoch` in seconds. API Gateway writes milliseconds; `sam local start-api` writes seconds;
 /// an event made by hand may have none, and then the machine's clock counts.
-fn epoch_seconds(time_epoch: i64) -> i64 {
+#[must_use]
+pub fn epoch_seconds(time_epoch: i64) -> i64 {
     const FIRST_MILLISECONDS: i64 = 100_000_000_000;
     match time_epoch {
         #[expect(clippy::disallowed_methods, reason = "the event has no time")]

@@ -108,6 +108,22 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
+    /// The address, as soon as it starts with `prefix`. Nobody needs to serve it.
+    pub(crate) async fn url(&self, prefix: &str) -> String {
+        let mut seen = String::new();
+        for _ in 0..300 {
+            // A browser that is on its way may have no answer.
+            if let Ok(url) = self.client.current_url().await {
+                seen = url.to_string();
+                if seen.starts_with(prefix) {
+                    return seen;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("still at {seen}, not at {prefix}");
+    }
+
     /// Types into whatever has the focus.
     pub(crate) async fn press(&self, keys: &str) {
         self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();

@@ -8,4 +8,5 @@
 mod driver;
 mod qr;
 mod reset;
+mod sso;
 mod tv;

@@ -8,6 +8,12 @@ use tests::App;
 fn gated_admin() -> Vec<(&'static str, &'static str, Value)> {
     vec![
         ("/v1/admin/auth/login", "admin-login", json!({ "username": "olga", "password": "wrong password" })),
+        ("/v1/admin/auth/sso/initiate", "admin-sso-initiate", json!({ "username": "olga@acme.example" })),
+        (
+            "/v1/admin/auth/sso/login",
+            "admin-sso-login",
+            json!({ "state": "x", "nonce": "x", "email": "olga@acme.example", "code": "x", "error": false }),
+        ),
         ("/v1/admin/auth/refresh", "admin-refresh", json!({ "refresh_token": "a.b.c" })),
         ("/v1/admin/auth/logout", "admin-logout", json!({ "token": "a.b.c" })),
     ]

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use functions::ROUTES;
-use lambda_http::{Context, RequestExt};
+use functions::{ROUTES, TRIGGERS};
+use lambda_http::{Context, LambdaEvent, RequestExt};
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 use shared::failure::Surface;
 use tests::phone::Phone;
 use tests::{ANA, App, OLGA};
+
+use crate::v1::admin::auth::sso::{OLGA_AT, Studio};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -22,7 +24,8 @@ fn read(path: &str) -> String {
 }
 
 fn names() -> BTreeSet<String> {
-    ROUTES.iter().map(|route| route.name.to_owned()).collect()
+    let triggers = TRIGGERS.iter().map(|trigger| trigger.name);
+    ROUTES.iter().map(|route| route.name).chain(triggers).map(ToOwned::to_owned).collect()
 }
 
 /// The functions of the template by their binaries.
@@ -56,7 +59,7 @@ fn file_stems(folder: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_endpoint_has_a_binary_an_event_and_a_function_and_there_are_no_others() {
-    assert_eq!(names().len(), ROUTES.len(), "two endpoints share a name");
+    assert_eq!(names().len(), ROUTES.len() + TRIGGERS.len(), "two functions share a name");
     assert_eq!(file_stems("functions/src/bin"), names());
     assert_eq!(file_stems("events"), names());
     assert_eq!(template_functions().into_keys().collect::<BTreeSet<_>>(), names());
@@ -93,15 +96,35 @@ fn the_readme_lists_every_endpoint() {
         let row = format!("| {} | `{}` | `{}` |", route.method, route.path, route.name);
         assert!(readme.contains(&row), "{row}");
     }
+    for trigger in TRIGGERS {
+        let row = format!("| `{}` |", trigger.name);
+        assert!(readme.contains(&row), "{row}");
+    }
 }
 
-/// Name and expected HTTP status of each event; `.ci/events` reads the same file.
-fn events() -> Vec<(String, u16)> {
+#[test]
+fn the_log_s_page_lists_every_event_with_its_functions() {
+    let page = read("docs/audit.md");
+    let mut events: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (event, name) in ROUTES.iter().map(|route| (route.event, route.name)) {
+        events.entry(event).or_default().push(name);
+    }
+    for trigger in TRIGGERS {
+        events.entry(trigger.event).or_default().push(trigger.name);
+    }
+    for (event, names) in events {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{event}` |"))).expect(event);
+        assert!(names.iter().all(|name| row.contains(&format!("`{name}`"))), "{row}");
+    }
+}
+
+/// Each event's name and what it gets, an HTTP status or a whole answer; `.ci/events` reads the same file.
+fn events() -> Vec<(String, Value)> {
     let lines = include_str!("../src/events.tsv").lines();
     lines
         .map(|line| {
-            let (name, status) = line.split_once('\t').unwrap();
-            (name.to_owned(), status.parse().unwrap())
+            let (name, wanted) = line.split_once('\t').unwrap();
+            (name.to_owned(), serde_json::from_str(wanted).unwrap())
         })
         .collect()
 }
@@ -110,15 +133,21 @@ fn events() -> Vec<(String, u16)> {
 async fn every_event_runs_as_it_is_against_the_demo() {
     let app = App::with(local::DEMO).await;
     assert_eq!(events().into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>(), names());
-    for (name, status) in events() {
-        let route = ROUTES.iter().find(|route| route.name == name).unwrap();
+    for (name, wanted) in events() {
         let event = read(&format!("events/{name}.json"));
         let parsed: Value = serde_json::from_str(&event).unwrap();
+        let Some(route) = ROUTES.iter().find(|route| route.name == name) else {
+            let trigger = TRIGGERS.iter().find(|trigger| trigger.name == name).unwrap();
+            let function = (trigger.build)(app.operator()).await.unwrap();
+            let answer = function(LambdaEvent::new(parsed, Context::default())).await.unwrap();
+            assert_eq!(answer, wanted, "{name}");
+            continue;
+        };
         assert_eq!(parsed["routeKey"], format!("{} {}", route.method, route.path));
         let handler = (route.build)(app.operator()).await.unwrap();
         let request = lambda_http::request::from_str(&event).unwrap();
         let answer = handler(request.with_lambda_context(Context::default())).await;
-        assert_eq!(answer.status().as_u16(), status, "{name}: {:?}", answer.body());
+        assert_eq!(answer.status().as_u16(), wanted, "{name}: {:?}", answer.body());
     }
 }
 
@@ -193,6 +222,9 @@ fn new_person() -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_template_allows_what_the_functions_do_and_no_more() {
     let app = App::start().await;
+    let ana = app.ana().await;
+    app.stack.invoke("authorizer", crate::authorizer::event(&app, &ana.token)).await.unwrap();
+    crate::key_rotation::rotate(&app).await;
     // With what they do at their start, with a body that is refused, an e-mail that fails, and a hash
     // that is replaced.
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -203,12 +235,26 @@ async fn the_template_allows_what_the_functions_do_and_no_more() {
         let key = if route.surface == Surface::Admin { app.admin() } else { app.watch() };
         key.send(route.method, &path, "not JSON").await;
     }
+    for trigger in TRIGGERS {
+        (trigger.build)(app.stack.place.environment(trigger.name)).await.unwrap();
+    }
     app.fail("ses", "*", "server_error", 3).await;
     app.watch().post("/v2/watch/auth/forgot-password", json!({ "email": "ana@acme.example" })).await;
-    for (name, usage) in &app.stack.world.usage().functions {
-        let calls =
-            usage.calls.keys().chain(&usage.transacted).filter(|call| *call != "dynamodb.TransactWriteItems");
-        used.entry(name.clone()).or_default().extend(calls.map(|call| call.replacen('.', ":", 1)));
+    let studio = Studio::changed(|document| {
+        document["enterprises"][0]["sso"]["jit"] = json!(true);
+        document["enterprises"][0]["sso"]["email_domains"] = json!(["acme.example"]);
+    })
+    .await;
+    for email in [OLGA_AT, "nina@acme.example"] {
+        studio.sign_in(email, email).await.expect(200, "A0000");
+    }
+    studio.sign_in("ana@acme.example", "ana").await.expect(401, "A2002");
+    for world in [&app.stack.world, &studio.app.stack.world] {
+        for (name, usage) in &world.usage().functions {
+            let calls = usage.calls.keys().chain(&usage.transacted);
+            let calls = calls.filter(|call| *call != "dynamodb.TransactWriteItems");
+            used.entry(name.clone()).or_default().extend(calls.map(|call| call.replacen('.', ":", 1)));
+        }
     }
     let allowed = template_functions().into_iter().map(|(name, function)| (name, allowed_actions(&function)));
     assert_eq!(used, allowed.collect());
@@ -227,6 +273,15 @@ fn costs() -> BTreeMap<String, [f64; 3]> {
     .collect()
 }
 
+/// `DynamoDB` calls, read units and write units of a function since they were last forgotten.
+fn cost(app: &App, function: &str) -> [f64; 3] {
+    let usage = app.usage(function);
+    let calls: u64 = app.dynamodb_calls(function).iter().map(|(_, times)| times).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    let calls = calls as f64;
+    [calls, usage.read_units, usage.write_units]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_costs_what_the_readme_says() {
     let app = App::start().await;
@@ -243,11 +298,7 @@ async fn every_call_costs_what_the_readme_says() {
     let codes = [watch.get_code("tv").await, watch.get_code("tv").await, watch.get_code("tv").await];
     let mut measured = BTreeMap::new();
     let mut note = |row: &str| {
-        let function = row.split(',').next().unwrap();
-        let usage = app.usage(function);
-        let calls: u64 = app.dynamodb_calls(function).iter().map(|(_, times)| times).sum();
-        #[expect(clippy::cast_precision_loss, reason = "a handful")]
-        measured.insert(row.to_owned(), [calls as f64, usage.read_units, usage.write_units]);
+        measured.insert(row.to_owned(), cost(&app, row.split(',').next().unwrap()));
         app.forget_usage();
     };
     app.forget_usage();
@@ -261,6 +312,8 @@ async fn every_call_costs_what_the_readme_says() {
     note("watch-token-refresh, rotating");
     app.authorized(&tokens.token).get("/v2/watch/auth/session").await.expect(200, "W0000");
     note("watch-session");
+    app.stack.invoke("authorizer", crate::authorizer::event(&app, &tokens.token)).await.unwrap();
+    note("authorizer");
     watch.get_code("tv").await;
     note("watch-qr-get-code");
     watch.get_token(&codes[0], "tv").await.expect(202, "W3000");
@@ -322,5 +375,13 @@ async fn every_call_costs_what_the_readme_says() {
     let form = [("new_password", "the very first picture show"), ("again", "the very first picture show")];
     app.anonymous().post_form(&page, &form).await;
     note("reset-submit");
+    let studio = Studio::open().await;
+    for _first_and_second_sight in 0..2 {
+        studio.app.forget_usage();
+        studio.sign_in(OLGA_AT, "olga-1").await.expect(200, "A0000");
+    }
+    for row in ["admin-sso-initiate", "admin-sso-login"] {
+        measured.insert(row.to_owned(), cost(&studio.app, row));
+    }
     assert_eq!(measured, costs());
 }

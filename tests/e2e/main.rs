@@ -4,9 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod assets;
+mod audit;
+mod authorizer;
 mod common;
 mod faults;
 mod house;
+mod key_rotation;
 mod local;
 mod qr;
 mod reset;

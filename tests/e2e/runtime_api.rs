@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use functions::ROUTES;
+use functions::{ROUTES, TRIGGERS};
 use serde_json::json;
 use tests::{App, DOCUMENT};
 
@@ -12,9 +12,10 @@ use tests::{App, DOCUMENT};
 async fn faulty() -> (App, PathBuf) {
     let folder = std::env::temp_dir().join(format!("usher-faulty-{}", ulid::Ulid::generate()));
     fs::create_dir(&folder).unwrap();
-    for route in ROUTES {
-        fs::hard_link(env!("CARGO_BIN_EXE_faulty"), folder.join(route.name))
-            .or_else(|_| fs::copy(env!("CARGO_BIN_EXE_faulty"), folder.join(route.name)).map(|_| ()))
+    let triggers = TRIGGERS.iter().map(|trigger| trigger.name);
+    for name in ROUTES.iter().map(|route| route.name).chain(triggers) {
+        fs::hard_link(env!("CARGO_BIN_EXE_faulty"), folder.join(name))
+            .or_else(|_| fs::copy(env!("CARGO_BIN_EXE_faulty"), folder.join(name)).map(|_| ()))
             .unwrap();
     }
     (App::placed(DOCUMENT, 0, None, Some(folder.clone())).await, folder)

@@ -143,7 +143,7 @@ async fn claims_that_are_not_for_us_are_refused_even_when_the_signature_is_ours(
         let token = signed(&app, kind, &access).await;
         expect_refused_as_access(&app, &token, kind).await;
     }
-    for (name, value) in [("ent", "orbit"), ("client_id", "acme-tv"), ("sid", "01ARZ3NDEKTSV4RRFFQ69G5FAV")] {
+    for (name, value) in [("ent", "orbit"), ("client_id", "acme-tv"), ("sid", "01BX5ZZKBKACTAV9WEVGEMMVRZ")] {
         let mut claims = access.clone();
         claims[name] = json!(value);
         let token = signed(&app, "at+jwt", &claims).await;

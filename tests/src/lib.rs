@@ -17,6 +17,7 @@
 mod client;
 pub mod phone;
 pub mod picture;
+pub mod provider;
 
 use std::env;
 use std::io;
@@ -60,6 +61,8 @@ pub struct App {
     /// The stack itself.
     pub stack: Stack,
     secrets: Arc<Mutex<Vec<String>>>,
+    /// How long the log was when this stack started: what it logs comes after that.
+    log_before: usize,
 }
 
 impl App {
@@ -86,6 +89,7 @@ impl App {
         // A folder is for the embedded store.
         let dynamodb = env::var("USHER_DYNAMODB").ok().filter(|_| data.is_none());
         LOG_TO_MEMORY.call_once(|| shared::log::init(|| LogWriter));
+        let log_before = log().len();
         let app = Self {
             stack: Stack::start(Options {
                 port,
@@ -105,6 +109,7 @@ impl App {
             .await
             .expect("the stack starts"),
             secrets: Arc::default(),
+            log_before,
         };
         // To the beginning of an hour, and so of every limit's window: no test runs across its end.
         let now = app.stack.world.clock.now();
@@ -209,7 +214,7 @@ impl App {
     /// The lines of the log that belong to one request.
     pub fn log_of(&self, request_id: &str) -> Vec<Value> {
         let log = log();
-        let lines = log.lines().filter(|line| line.contains(request_id));
+        let lines = log[self.log_before..].lines().filter(|line| line.contains(request_id));
         lines.map(|line| serde_json::from_str(line).expect("a line of log is JSON")).collect()
     }
 
@@ -262,7 +267,8 @@ impl App {
         let client = aws_sdk_secretsmanager::Client::new(&self.operator().aws);
         let text = shared::secrets::read(&client, "usher/keys").await.expect("the secret is there");
         let secret: Value = serde_json::from_str(&text).expect("the secret is JSON");
-        let key = &secret["keys"][0];
+        let mut keys = secret["keys"].as_array().into_iter().flatten();
+        let key = keys.find(|key| key["kid"] == secret["signing"]).expect("one signs");
         let pkcs8 = data_encoding::BASE64.decode(key["pkcs8"].as_str().expect("a key").as_bytes());
         (key["kid"].as_str().expect("a kid").to_owned(), pkcs8.expect("base64"))
     }
@@ -283,6 +289,7 @@ impl Drop for App {
             self.remember(&json!({ "reset_code": code_in(&email.text) }));
         }
         let log = log();
+        let log = &log[self.log_before..];
         for secret in self.secrets.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             assert!(!log.contains(secret), "a secret is in the log: {secret}");
         }

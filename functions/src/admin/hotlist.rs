@@ -75,11 +75,12 @@ fn parse_id(body: &Object, field: &str) -> Result<String, Invalid> {
 pub struct Hotlist {
     store: Store,
     admin: Verifier,
-    watch: Verifier,
+    any: Verifier,
 }
 
 impl Endpoint for Hotlist {
     const NAME: &'static str = "admin-hotlist";
+    const EVENT: &'static str = "hotlist";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v1/admin/auth/hotlist";
     const SURFACE: Surface = Surface::Admin;
@@ -87,12 +88,17 @@ impl Endpoint for Hotlist {
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         let store = Store::new(environment);
         let keys = keys::public(&store).await?;
-        let verifier = |surface| Verifier::new(keys.clone(), &environment.public_url, surface);
-        Ok(Self { admin: verifier(Surface::Admin), watch: verifier(Surface::Watch), store })
+        let verifier = |surfaces: &[Surface]| Verifier::new(keys.clone(), &environment.public_url, surfaces);
+        Ok(Self {
+            admin: verifier(&[Surface::Admin]),
+            any: verifier(&[Surface::Admin, Surface::Watch]),
+            store,
+        })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let claims = self.admin.access(&call.user_token()?, call.now).await?;
+        claims.note(&call.notes);
         let keys = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
         let live = Live::parse(self.store.read(keys.each_ref()).await?, call.now)?;
         // By the table and not by the token, which can be a quarter of an hour older.
@@ -101,10 +107,11 @@ impl Endpoint for Hotlist {
         }
         let what = What::parse(&call.body()?)?;
         let Ended { kind, id, count } = self.end(call, &claims, what).await?;
-        tracing::warn!(
-            target: "usher", function = Self::NAME, request_id = call.request_id, source = call.source,
-            enterprise = claims.ent, actor = claims.sub, kind, id, hotlisted = count, "hotlisted"
-        );
+        call.notes.add(|about| {
+            about.object = Some(kind);
+            about.object_id = Some(id);
+            about.ended = u64::try_from(count).ok();
+        });
         Ok(Reply::success(Self::SURFACE, json!({ "hotlisted": count })))
     }
 }
@@ -115,10 +122,7 @@ impl Hotlist {
         let (ent, now) = (claims.ent.as_str(), call.now);
         let (kind, id, count) = match what {
             What::RefreshToken(token) => {
-                let named = match self.admin.refresh_of_any_age(&token, now).await {
-                    Ok(named) => named,
-                    Err(_) => self.watch.refresh_of_any_age(&token, now).await?,
-                };
+                let named = self.any.refresh_of_any_age(&token, now).await?;
                 if named.ent != ent {
                     return Err(Failure::Token);
                 }

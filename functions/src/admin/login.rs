@@ -36,6 +36,7 @@ pub struct Login {
 
 impl Endpoint for Login {
     const NAME: &'static str = "admin-login";
+    const EVENT: &'static str = "sign_in";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v1/admin/auth/login";
     const SURFACE: Surface = Surface::Admin;

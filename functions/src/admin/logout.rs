@@ -14,6 +14,7 @@ pub struct Logout(Sessions);
 
 impl Endpoint for Logout {
     const NAME: &'static str = "admin-logout";
+    const EVENT: &'static str = "sign_out";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v1/admin/auth/logout";
     const SURFACE: Surface = Surface::Admin;

@@ -5,3 +5,5 @@ pub mod login;
 pub mod logout;
 pub mod refresh;
 pub mod session;
+pub mod sso_initiate;
+pub mod sso_login;

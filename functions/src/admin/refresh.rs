@@ -18,6 +18,7 @@ pub struct Refresh {
 
 impl Endpoint for Refresh {
     const NAME: &'static str = "admin-refresh";
+    const EVENT: &'static str = "token_refresh";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v1/admin/auth/refresh";
     const SURFACE: Surface = Surface::Admin;

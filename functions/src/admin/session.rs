@@ -14,6 +14,7 @@ pub struct Session(Sessions);
 
 impl Endpoint for Session {
     const NAME: &'static str = "admin-session";
+    const EVENT: &'static str = "session_check";
     const METHOD: &'static str = "GET";
     const PATH: &'static str = "/v1/admin/auth/session";
     const SURFACE: Surface = Surface::Admin;

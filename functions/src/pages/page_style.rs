@@ -18,6 +18,7 @@ pub struct PageStyle;
 
 impl Endpoint for PageStyle {
     const NAME: &'static str = "page-style";
+    const EVENT: &'static str = "page_style";
     const METHOD: &'static str = "GET";
     const PATH: &'static str = page::STYLE_PATH;
     const SURFACE: Surface = Surface::Page;

@@ -26,6 +26,7 @@ pub struct QrImagePng {
 
 impl Endpoint for QrImagePng {
     const NAME: &'static str = "qr-image-png";
+    const EVENT: &'static str = "qr_image";
     const METHOD: &'static str = "GET";
     const PATH: &'static str = "/qr/{login_code}/image.png";
     const SURFACE: Surface = Surface::Page;

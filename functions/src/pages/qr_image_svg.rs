@@ -19,6 +19,7 @@ pub struct QrImageSvg {
 
 impl Endpoint for QrImageSvg {
     const NAME: &'static str = "qr-image-svg";
+    const EVENT: &'static str = "qr_image";
     const METHOD: &'static str = "GET";
     const PATH: &'static str = "/qr/{login_code}/image.svg";
     const SURFACE: Surface = Surface::Page;

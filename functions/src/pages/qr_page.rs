@@ -19,6 +19,7 @@ pub struct QrPage {
 
 impl Endpoint for QrPage {
     const NAME: &'static str = "qr-page";
+    const EVENT: &'static str = "qr_page";
     const METHOD: &'static str = "GET";
     const PATH: &'static str = "/qr/{login_code}";
     const SURFACE: Surface = Surface::Page;

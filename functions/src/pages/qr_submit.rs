@@ -25,6 +25,7 @@ pub struct QrSubmit {
 
 impl Endpoint for QrSubmit {
     const NAME: &'static str = "qr-submit";
+    const EVENT: &'static str = "qr_answer";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/qr/{login_code}";
     const SURFACE: Surface = Surface::Page;
@@ -101,6 +102,14 @@ impl QrSubmit {
             }
         };
         if self.sign_in.store.answer(&visit.code, &visit.enterprise.id, answering, call.now).await? {
+            call.notes.add(|about| match answer {
+                Answer::Approved => {
+                    about.detail = Some("approved");
+                    about.user = visit.pairing.holder.as_ref().map(|holder| holder.user.clone());
+                }
+                // Anybody who has the code can refuse.
+                Answer::Refused => about.detail = Some("refused"),
+            });
             visit.pairing.answer = Some(answer);
             Ok(visit.page())
         } else {

@@ -19,6 +19,7 @@ pub struct ResetPage {
 
 impl Endpoint for ResetPage {
     const NAME: &'static str = "reset-page";
+    const EVENT: &'static str = "password_reset_page";
     const METHOD: &'static str = "GET";
     const PATH: &'static str = "/reset/{reset_code}";
     const SURFACE: Surface = Surface::Page;

@@ -24,6 +24,7 @@ pub struct ResetSubmit {
 
 impl Endpoint for ResetSubmit {
     const NAME: &'static str = "reset-submit";
+    const EVENT: &'static str = "password_reset";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/reset/{reset_code}";
     const SURFACE: Surface = Surface::Page;

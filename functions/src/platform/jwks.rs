@@ -23,6 +23,7 @@ pub struct Jwks {
 
 impl Endpoint for Jwks {
     const NAME: &'static str = "jwks";
+    const EVENT: &'static str = "key_set";
     const METHOD: &'static str = "GET";
     const PATH: &'static str = "/.well-known/jwks.json";
 

@@ -1,3 +1,5 @@
 //! What resource servers and operators use.
 
+pub mod authorizer;
 pub mod jwks;
+pub mod key_rotation;

@@ -51,6 +51,7 @@ pub struct ForgotPassword {
 
 impl Endpoint for ForgotPassword {
     const NAME: &'static str = "watch-forgot-password";
+    const EVENT: &'static str = "password_reset_request";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/forgot-password";
 
@@ -83,6 +84,7 @@ impl Endpoint for ForgotPassword {
         let code = Private::from(crypto::new_id());
         let person =
             parse::<Identity>(identity)?.filter(|identity| identity.may_use("watch")).and_then(Person::of);
+        call.notes.add(|about| about.user = person.as_ref().map(|person| person.user.clone()));
         let reset = Reset {
             enterprise: enterprise.id.clone(),
             person,

@@ -32,6 +32,7 @@ pub struct Login {
 
 impl Endpoint for Login {
     const NAME: &'static str = "watch-login";
+    const EVENT: &'static str = "sign_in";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/login";
 

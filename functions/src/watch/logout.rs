@@ -14,6 +14,7 @@ pub struct Logout(Sessions);
 
 impl Endpoint for Logout {
     const NAME: &'static str = "watch-logout";
+    const EVENT: &'static str = "sign_out";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/logout";
     const SURFACE: Surface = Surface::Watch;

@@ -63,13 +63,14 @@ pub struct QrApprove {
 
 impl Endpoint for QrApprove {
     const NAME: &'static str = "watch-qr-approve";
+    const EVENT: &'static str = "qr_answer";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/login/qr";
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         let sign_in = SignIn::new(environment, Self::NAME).await?;
         let keys = keys::public(&sign_in.store).await?;
-        Ok(Self { sign_in, verifier: Verifier::new(keys, &environment.public_url, Surface::Watch) })
+        Ok(Self { sign_in, verifier: Verifier::new(keys, &environment.public_url, &[Surface::Watch]) })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
@@ -87,6 +88,7 @@ impl QrApprove {
     async fn by_token(&self, call: &Call, token: &Private) -> Result<Pairing, Failure> {
         let store = &self.sign_in.store;
         let claims = self.verifier.access(token, call.now).await?;
+        claims.note(&call.notes);
         let [session, user, api_key] = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
         let TokenRequest { code, approve } = match call.body().and_then(|body| TokenRequest::parse(&body)) {
             Ok(request) => request,
@@ -117,6 +119,7 @@ impl QrApprove {
         };
         let answering = answering(approve, &holder);
         if store.answer(&code, &claims.ent, answering, call.now).await? {
+            note(call, approve);
             Ok(pairing)
         } else {
             Err(Failure::Credentials)
@@ -147,8 +150,13 @@ impl QrApprove {
         let answering = answering(approve, &verified.holder);
         let writes = vec![store.answering(&code, ent, answering, call.now)?];
         self.sign_in.complete(call, verified, writes, Failure::Credentials).await?;
+        note(call, approve);
         Ok(pairing)
     }
+}
+
+fn note(call: &Call, approve: bool) {
+    call.notes.add(|about| about.detail = Some(if approve { "approved" } else { "refused" }));
 }
 
 fn answering(approve: bool, holder: &Holder) -> Answering<'_> {

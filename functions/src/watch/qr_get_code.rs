@@ -64,6 +64,7 @@ pub struct QrGetCode {
 
 impl Endpoint for QrGetCode {
     const NAME: &'static str = "watch-qr-get-code";
+    const EVENT: &'static str = "qr_code_request";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/login/qr/get-code";
 

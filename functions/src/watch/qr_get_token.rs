@@ -50,6 +50,7 @@ pub struct QrGetToken {
 
 impl Endpoint for QrGetToken {
     const NAME: &'static str = "watch-qr-get-token";
+    const EVENT: &'static str = "qr_sign_in";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/login/qr/get-token";
 
@@ -112,7 +113,7 @@ impl QrGetToken {
     ) -> Result<Reply, Failure> {
         let now = call.now;
         if pairing.session_id.is_some() {
-            return self.same_again(pairing, now).await;
+            return self.same_again(call, pairing).await;
         }
         if now >= pairing.ends_at {
             return Err(Failure::Credentials);
@@ -130,6 +131,7 @@ impl QrGetToken {
                 let session = Session::new(holder, key, surface, now, seconds);
                 match self.store.hand_out(code, pairing, &session, now).await? {
                     HandOut::Now => {
+                        note(call, &session);
                         let tokens = self.issuer.both(&pairing.enterprise, &session, &holder.roles, now)?;
                         Ok(Reply::success(surface, tokens))
                     }
@@ -141,8 +143,8 @@ impl QrGetToken {
     }
 
     /// The session that the device was given a moment ago, for an answer that was lost.
-    async fn same_again(&self, pairing: &Pairing, now: i64) -> Result<Reply, Failure> {
-        let ent = pairing.enterprise.as_str();
+    async fn same_again(&self, call: &Call, pairing: &Pairing) -> Result<Reply, Failure> {
+        let (ent, now) = (pairing.enterprise.as_str(), call.now);
         let (Some(session), Some(holder), Some(handed_at)) =
             (&pairing.session_id, &pairing.holder, pairing.handed_at)
         else {
@@ -156,9 +158,17 @@ impl QrGetToken {
             Err(Failure::Token) => return Err(Failure::Credentials),
             live => live?,
         };
+        note(call, &live.session);
         let tokens = self.issuer.both(ent, &live.session, &live.user.roles, now)?;
         Ok(Reply::success(Surface::Watch, tokens))
     }
+}
+
+fn note(call: &Call, session: &Session) {
+    call.notes.add(|about| {
+        about.user = Some(session.user.clone());
+        about.session = Some(session.id.clone());
+    });
 }
 
 /// The refusal of a poll that lost against another one at the same time.

@@ -41,6 +41,7 @@ pub struct ResetPassword {
 
 impl Endpoint for ResetPassword {
     const NAME: &'static str = "watch-reset-password";
+    const EVENT: &'static str = "password_reset";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/reset-password";
 

@@ -14,6 +14,7 @@ pub struct Session(Sessions);
 
 impl Endpoint for Session {
     const NAME: &'static str = "watch-session";
+    const EVENT: &'static str = "session_check";
     const METHOD: &'static str = "GET";
     const PATH: &'static str = "/v2/watch/auth/session";
     const SURFACE: Surface = Surface::Watch;

@@ -53,6 +53,7 @@ pub struct SignUp {
 
 impl Endpoint for SignUp {
     const NAME: &'static str = "watch-sign-up";
+    const EVENT: &'static str = "sign_up";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/users";
 
@@ -99,7 +100,10 @@ impl Endpoint for SignUp {
             writes.push(self.store.claiming_name(ent, &name, &identity)?);
         }
         match self.store.transact(writes).await? {
-            Ok(()) => Ok(Reply::success(Surface::Watch, json!({ "message": "" }))),
+            Ok(()) => {
+                call.notes.add(|about| about.user = Some(identity.user));
+                Ok(Reply::success(Surface::Watch, json!({ "message": "" })))
+            }
             Err(cancelled) if cancelled.failed[1] => Err(Invalid::new("username", "is taken").into()),
             Err(_) => Err(Invalid::new("email", "is taken").into()),
         }

@@ -18,6 +18,7 @@ pub struct TokenRefresh {
 
 impl Endpoint for TokenRefresh {
     const NAME: &'static str = "watch-token-refresh";
+    const EVENT: &'static str = "token_refresh";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/token/refresh";
     const SURFACE: Surface = Surface::Watch;

@@ -5,7 +5,7 @@
 //! function's name, so that every call is counted where it belongs.
 
 mod dynamodb;
-mod secretsmanager;
+pub(crate) mod secretsmanager;
 mod ses;
 mod sns;
 
@@ -48,7 +48,7 @@ impl Answer {
 pub(crate) struct Aws {
     world: Arc<World>,
     dynamodb: dynamodb::Upstream,
-    secrets: Secrets,
+    pub(crate) secrets: Arc<Secrets>,
     functions: Vec<&'static str>,
 }
 
@@ -78,7 +78,7 @@ impl Aws {
         functions: Vec<&'static str>,
     ) -> Result<Self, String> {
         let dynamodb = dynamodb::Upstream::start(data, dynamodb).await?;
-        let secrets = Secrets::open(data.map(|folder| folder.join("secrets.json")))?;
+        let secrets = Arc::new(Secrets::open(data.map(|folder| folder.join("secrets.json")))?);
         Ok(Self { world, dynamodb, secrets, functions })
     }
 

@@ -4,14 +4,16 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::document::{ApiKeyEntry, Document, EnterpriseEntry, UserEntry};
+use super::document::{ApiKeyEntry, Document, EnterpriseEntry, SsoEntry, UserEntry};
 use crate::api_key::{PresentedKey, is_id};
 use crate::body::Invalid;
 use crate::identity::{self, canonical};
+use crate::oidc;
 use crate::page;
 use crate::password;
 use crate::pin;
 use crate::store::enterprise::{MailSettings, PageSettings, Settings};
+use crate::store::session::LONGEST_SESSION;
 
 /// Checks a whole document that has been read from `text`.
 pub(super) fn check(document: &Document, text: &str) -> Result<(), Invalid> {
@@ -65,6 +67,9 @@ impl EnterpriseEntry {
         require(is_id(&self.id), &format!("{place}.id"), "must be 1 to 40 of a-z, 0-9 and -")?;
         require(!self.name.trim().is_empty(), &format!("{place}.name"), "must not be empty")?;
         check_settings(&self.settings, &format!("{place}.settings"))?;
+        if let Some(sso) = &self.sso {
+            sso.check(&format!("{place}.sso"))?;
+        }
         for (index, key) in self.api_keys.iter().enumerate() {
             key.check(&self.id, &format!("{place}.api_keys[{index}]"))?;
         }
@@ -98,7 +103,7 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
         "must be at least refresh_seconds_min",
     )?;
     require(
-        settings.refresh_seconds_max <= 366 * 24 * 60 * 60,
+        settings.refresh_seconds_max <= LONGEST_SESSION,
         &field("refresh_seconds_max"),
         "must be at most 366 days",
     )?;
@@ -146,6 +151,25 @@ fn is_web(url: &str) -> bool {
     let host = authority.split(':').next().unwrap_or_default();
     let is_plain = !host.is_empty() && !authority.contains('@');
     is_plain && (scheme == "https" || (scheme == "http" && ["localhost", "127.0.0.1"].contains(&host)))
+}
+
+impl SsoEntry {
+    fn check(&self, place: &str) -> Result<(), Invalid> {
+        let field = |name: &str| format!("{place}.{name}");
+        let rule = "must be an https URL without a query";
+        require(oidc::is_issuer(&self.issuer), &field("issuer"), rule)?;
+        require(!self.client_id.is_empty(), &field("client_id"), "must not be empty")?;
+        let is_empty = self.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty());
+        require(!is_empty, &field("client_secret"), "must not be empty")?;
+        let is_place = is_web(&self.redirect_uri) && !self.redirect_uri.contains('#');
+        require(is_place, &field("redirect_uri"), "must be an https URL without a fragment")?;
+        let is_domain = |domain: &String| {
+            identity::is_email(&format!("x@{domain}"))
+                && !domain.bytes().any(|byte| byte.is_ascii_uppercase())
+        };
+        let rule = "must be domain names in lower case, as acme.example";
+        require(self.email_domains.iter().all(is_domain), &field("email_domains"), rule)
+    }
 }
 
 impl ApiKeyEntry {

@@ -45,17 +45,19 @@ pub struct EnterpriseEntry {
     pub screeners: Vec<ScreenerEntry>,
 }
 
+/// A tenant's `OpenID` provider.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SsoEntry {
-    issuer: String,
-    client_id: String,
-    /// Not stored in the table.
-    #[expect(dead_code, reason = "belongs in Secrets Manager, with the functions that read it")]
-    client_secret: Option<Private>,
-    redirect_uri: String,
+    pub(super) issuer: String,
+    pub(super) client_id: String,
+    /// Kept in a secret of its own, and not in the table.
+    pub(super) client_secret: Option<Private>,
+    pub(super) redirect_uri: String,
     #[serde(default)]
-    jit: bool,
+    pub(super) jit: bool,
+    #[serde(default)]
+    pub(super) email_domains: Vec<String>,
 }
 
 /// An API key.
@@ -158,6 +160,7 @@ impl EnterpriseEntry {
                 client_id: sso.client_id.clone(),
                 redirect_uri: sso.redirect_uri.clone(),
                 jit: sso.jit,
+                email_domains: sso.email_domains.clone(),
             }),
         }
     }
@@ -186,6 +189,13 @@ impl Document {
     pub fn watch_key(&self) -> Option<&Private> {
         let mut keys = self.enterprises.iter().flat_map(|enterprise| &enterprise.api_keys);
         keys.find_map(|entry| entry.key.as_ref().filter(|_| entry.surface == "watch" && !entry.revoked))
+    }
+
+    /// Whether it has client secrets for single sign-on, which are kept in secrets of their own.
+    #[must_use]
+    pub fn has_client_secrets(&self) -> bool {
+        let providers = self.enterprises.iter().filter_map(|enterprise| enterprise.sso.as_ref());
+        providers.into_iter().any(|sso| sso.client_secret.is_some())
     }
 
     /// Reads and checks a file.
@@ -269,6 +279,28 @@ mod tests {
             one(r#""settings":{"page":{"logoo":""}}"#),
             "enterprises[0].settings.page.logoo: is no setting"
         );
+        for (changed, place) in [
+            (r#""issuer":"http://idp.acme.example""#, "issuer"),
+            (r#""issuer":"https://idp.acme.example?tenant=1""#, "issuer"),
+            (r#""client_id":"""#, "client_id"),
+            (r#""redirect_uri":"/callback""#, "redirect_uri"),
+            (r#""email_domains":["@acme.example"]"#, "email_domains"),
+            (r#""email_domains":["Acme.example"]"#, "email_domains"),
+            (r#""client_secret":"""#, "client_secret"),
+        ] {
+            let mut fields = vec![changed];
+            for field in [
+                r#""issuer":"https://idp.acme.example""#,
+                r#""client_id":"usher""#,
+                r#""redirect_uri":"https://admin.acme.example/callback""#,
+            ] {
+                if !changed.starts_with(field.split(':').next().unwrap()) {
+                    fields.push(field);
+                }
+            }
+            let told = one(&format!(r#""sso":{{{}}}"#, fields.join(",")));
+            assert!(told.starts_with(&format!("enterprises[0].sso.{place}: must")), "{told}");
+        }
         assert!(one(r#""colour":"red""#).starts_with("document: unknown field `colour`"));
         assert_eq!(one(r#""settings":{"sing_up":true}"#), "enterprises[0].settings.sing_up: is no setting");
         assert_eq!(
@@ -286,7 +318,7 @@ mod tests {
                 "password_min_length":15,"mail":{"name":"A","from":"a@acme.example","reset_page":"https://acme.example/r"},
                 "page":{"logo":"https://cdn.acme.example/logo.svg","accent":"#1f3fd1","background":"#f4f4f6"}},
             "sso":{"issuer":"http://127.0.0.1:9100","client_id":"usher","client_secret":"s",
-                "redirect_uri":"http://localhost:3000/login/sso_callback","jit":false},
+                "redirect_uri":"http://localhost:3000/login/sso_callback","jit":false,"email_domains":["acme.example"]},
             "api_keys":[{"id":"acme-watch","key":"usk_acme_acme-watch_0123456789abcdefghijklmnopqrstuv",
                 "surface":"watch","expires_at":null,"revoked":false,"refresh_rotation":false,"qr_device_code":true}],
             "users":[{"username":"ana","email":"ana@acme.example","password":"x","roles":["viewer"],

@@ -15,11 +15,12 @@ use crate::api_key;
 use crate::config::Environment;
 use crate::crypto;
 use crate::failure::Failure;
+use crate::oidc::client_secrets;
 use crate::private::Private;
+use crate::secrets;
 use crate::store::api_key::ApiKey;
 use crate::store::enterprise::Enterprise;
 use crate::store::{Store, parse};
-use crate::{secrets, token};
 use document::{Document, EnterpriseEntry};
 
 /// One line of what was done, as `created user ana`.
@@ -68,8 +69,7 @@ impl Report {
     }
 }
 
-/// Brings what `environment` names to what `document` says, and makes the first signing keys and
-/// pepper where there are none. What differs is written item by item; a run that was cut off is
+/// Brings what `environment` names to what `document` says, and makes the pepper where there is none. What differs is written item by item; a run that was cut off is
 /// finished by the next one. `report` tells what was done, whatever the outcome.
 ///
 /// # Errors
@@ -81,21 +81,23 @@ pub async fn run(environment: &Environment, document: &Document, report: &mut Re
     store.published_keys().await?;
     let client = Client::new(&environment.aws);
     let (pepper, _) = secrets::ensure(&client, &environment.pepper_secret, secrets::new_pepper()).await?;
-    if token::keys::ensure(&store, &client, &environment.keys_secret).await? {
-        report.changes.push(Change::Created("signing keys".to_owned()));
-    }
     let pepper = secrets::parse_pepper(&pepper)?;
-    Provisioner { store: &store, pepper: &pepper }.apply(document, report).await
+    let provisioner = Provisioner { store: &store, pepper: &pepper, client: &client, environment };
+    provisioner.apply(document, report).await
 }
 
 struct Provisioner<'a> {
     store: &'a Store,
     pepper: &'a [u8],
+    client: &'a Client,
+    environment: &'a Environment,
 }
 
 impl Provisioner<'_> {
     async fn apply(&self, document: &Document, report: &mut Report) -> Result<(), Failure> {
         for entry in &document.enterprises {
+            // First, so that nobody is sent to a provider without it.
+            self.client_secret(entry, report).await?;
             self.enterprise(entry, report).await?;
             for key in &entry.api_keys {
                 self.api_key(&entry.id, key, report).await?;
@@ -106,15 +108,31 @@ impl Provisioner<'_> {
             for pin in &entry.pins {
                 self.pin(&entry.id, pin, report).await?;
             }
-            if entry.sso.is_some() {
-                let what =
-                    format!("enterprise {}: sso is not used yet, and its client_secret not kept", entry.id);
-                report.changes.push(Change::Warning(what));
-            }
             if !entry.screeners.is_empty() {
                 let what = format!("enterprise {}: screeners are not used yet", entry.id);
                 report.changes.push(Change::Warning(what));
             }
+        }
+        Ok(())
+    }
+
+    async fn client_secret(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
+        let Some(sso) = &entry.sso else {
+            if entry.settings.sso_only {
+                let what = format!("enterprise {}: sso_only without sso lets no admin in", entry.id);
+                report.changes.push(Change::Warning(what));
+            }
+            return Ok(());
+        };
+        if let Some(secret) = &sso.client_secret {
+            let id = client_secrets::name(self.environment, &entry.id);
+            let what = format!("SSO client secret of {}", entry.id);
+            let changed = secrets::keep(self.client, &id, secret).await?;
+            report.changes.push(if changed { Change::Updated(what) } else { Change::Unchanged(what) });
+        }
+        if sso.jit && sso.email_domains.is_empty() {
+            let what = format!("enterprise {}: sso.jit lets nobody in without sso.email_domains", entry.id);
+            report.changes.push(Change::Warning(what));
         }
         Ok(())
     }

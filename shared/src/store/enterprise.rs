@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Attributes, Error, Key, Store};
+use crate::identity::is_email;
 
 /// One tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,9 +88,21 @@ pub struct Sso {
     pub client_id: String,
     /// Where the provider sends the browser back to.
     pub redirect_uri: String,
-    /// Whether a first sign-in creates the admin.
+    /// Whether a first sign-in creates the admin,
     #[serde(default)]
     pub jit: bool,
+    /// when the domain of their e-mail address is one of these.
+    #[serde(default)]
+    pub email_domains: Vec<String>,
+}
+
+impl Sso {
+    /// Whether somebody with this e-mail address, whom nobody has entered, becomes an admin.
+    #[must_use]
+    pub fn provisions(&self, email: &str) -> bool {
+        let domain = email.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
+        self.jit && is_email(email) && domain.is_some_and(|domain| self.email_domains.contains(&domain))
+    }
 }
 
 impl Default for Settings {

@@ -12,6 +12,7 @@ pub mod pairing;
 pub mod pin;
 pub mod reset;
 pub mod session;
+pub mod sso;
 pub mod table;
 pub mod user;
 

@@ -17,6 +17,9 @@ use crate::failure::{Failure, Surface};
 /// Seconds for which a spent refresh token still gives its successor.
 pub const ROTATION_GRACE: i64 = 10;
 
+/// The most seconds that any enterprise's sessions may live: 366 days.
+pub const LONGEST_SESSION: i64 = 366 * 24 * 60 * 60;
+
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -33,7 +36,7 @@ pub struct Session {
     pub surface: String,
     /// The user's epoch at login.
     pub epoch: i64,
-    /// How the person signed in (RFC 8176): `pwd`, `pin`.
+    /// How the person signed in: `pwd`, `pin` (RFC 8176), and `sso`, which is our own.
     pub amr: Vec<String>,
     /// The `jti` of the refresh token that works.
     pub refresh_jti: String,

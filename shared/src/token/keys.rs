@@ -1,4 +1,5 @@
-//! The signing keys: an ES256 set in Secrets Manager, its public half in the table.
+//! The signing keys: an ES256 set in Secrets Manager, its public half in the table. The key-rotation
+//! function makes and changes it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,38 +17,51 @@ use crate::config::Environment;
 use crate::failure::Failure;
 use crate::secrets;
 use crate::store::Store;
+use crate::store::session::LONGEST_SESSION;
 
-/// The secret's JSON: the keys, and which of them signs.
-#[derive(Clone, Serialize, Deserialize)]
+/// Seconds for which a key is still published after it has stopped signing: the longest session there can
+/// be, and a day for functions that had not heard of the change yet.
+pub const PUBLISHED_AFTER: i64 = LONGEST_SESSION + 24 * 60 * 60;
+
+/// The secret's JSON: the keys, and which of them signs. One that waits is published long before it does,
+/// so that everybody who verifies has it by then; one that is retired is public only.
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct KeySecret {
-    /// The `kid` of the key that signs.
+    /// The `kid` of the key that signs; absent in a secret that has no keys yet.
+    #[serde(default)]
     signing: String,
-    keys: Vec<PrivateKey>,
+    keys: Vec<StoredKey>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-struct PrivateKey {
+struct StoredKey {
     kid: String,
-    /// PKCS #8, base64.
-    pkcs8: String,
+    /// PKCS #8, base64; gone once the key is retired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pkcs8: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retired: Option<Retired>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Retired {
+    /// Epoch seconds at which it stopped signing.
+    at: i64,
+    public: Jwk,
+}
+
+/// What a key of the set is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It signs.
+    Signing,
+    /// It signs after the next rotation.
+    Waiting,
+    /// It signed, until so many epoch seconds.
+    Retired(i64),
 }
 
 impl KeySecret {
-    /// A set of one new key. Its `kid` is the key's thumbprint (RFC 7638).
-    ///
-    /// # Errors
-    /// [`Failure::Internal`] when no key can be made.
-    pub fn generate() -> Result<Self, Failure> {
-        let pkcs8 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-            .and_then(|pair| pair.to_pkcs8v1())
-            .map_err(|_| malformed("no key could be made"))?;
-        let jwk = Jwk::from_encoding_key(&EncodingKey::from_ec_der(pkcs8.as_ref()), Algorithm::ES256)
-            .map_err(|_| malformed("no key could be made"))?;
-        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| malformed("no thumbprint"))?;
-        let key = PrivateKey { kid: kid.clone(), pkcs8: BASE64.encode(pkcs8.as_ref()) };
-        Ok(Self { signing: kid, keys: vec![key] })
-    }
-
     /// Reads the secret's text.
     ///
     /// # Errors
@@ -65,27 +79,97 @@ impl KeySecret {
         serde_json::to_string(self).expect("strings serialise")
     }
 
+    /// Whether it has no keys, as the template makes it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The `kid`s, and what each is for.
+    pub fn roles(&self) -> impl Iterator<Item = (&str, Role)> {
+        self.keys.iter().map(|key| (key.kid.as_str(), self.role(key)))
+    }
+
+    fn role(&self, key: &StoredKey) -> Role {
+        match &key.retired {
+            Some(retired) => Role::Retired(retired.at),
+            None if key.kid == self.signing => Role::Signing,
+            None => Role::Waiting,
+        }
+    }
+
+    /// The set after a rotation at `now`: the key that waited signs, a new one waits, the one that signed
+    /// is retired, and those are left out whose last token has expired. Of an empty set: a key that signs
+    /// and one that waits.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] when no key can be made, or one of the set is damaged.
+    pub fn rotated(&self, now: i64) -> Result<Self, Failure> {
+        let mut keys = Vec::new();
+        let mut signing = None;
+        for key in &self.keys {
+            match self.role(key) {
+                Role::Retired(at) if at + PUBLISHED_AFTER <= now => {}
+                Role::Retired(_) => keys.push(key.clone()),
+                Role::Signing => {
+                    let retired = Some(Retired { at: now, public: key.public()? });
+                    keys.push(StoredKey { kid: key.kid.clone(), pkcs8: None, retired });
+                }
+                Role::Waiting => {
+                    signing = Some(key.kid.clone());
+                    keys.push(key.clone());
+                }
+            }
+        }
+        let signing = if let Some(waited) = signing {
+            waited
+        } else {
+            let first = StoredKey::generate()?;
+            let kid = first.kid.clone();
+            keys.push(first);
+            kid
+        };
+        keys.push(StoredKey::generate()?);
+        Ok(Self { signing, keys })
+    }
+
     /// The public half, as it is published.
     ///
     /// # Errors
     /// [`Failure::Internal`] when a key is damaged.
     pub fn public(&self) -> Result<JwkSet, Failure> {
-        let keys = self.keys.iter().map(|key| {
-            let mut jwk = Jwk::from_encoding_key(&key.encoding_key()?, Algorithm::ES256)
-                .map_err(|_| malformed("a key is damaged"))?;
-            jwk.common.key_id = Some(key.kid.clone());
-            jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-            jwk.common.key_algorithm = Some(KeyAlgorithm::ES256);
-            Ok(jwk)
-        });
-        Ok(JwkSet { keys: keys.collect::<Result<_, Failure>>()? })
+        Ok(JwkSet { keys: self.keys.iter().map(StoredKey::public).collect::<Result<_, _>>()? })
     }
 }
 
-impl PrivateKey {
+impl StoredKey {
+    /// A new key. Its `kid` is its thumbprint (RFC 7638).
+    fn generate() -> Result<Self, Failure> {
+        let pkcs8 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+            .and_then(|pair| pair.to_pkcs8v1())
+            .map_err(|_| malformed("no key could be made"))?;
+        let jwk = Jwk::from_encoding_key(&EncodingKey::from_ec_der(pkcs8.as_ref()), Algorithm::ES256)
+            .map_err(|_| malformed("no key could be made"))?;
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| malformed("no thumbprint"))?;
+        Ok(Self { kid, pkcs8: Some(BASE64.encode(pkcs8.as_ref())), retired: None })
+    }
+
     fn encoding_key(&self) -> Result<EncodingKey, Failure> {
-        let pkcs8 = BASE64.decode(self.pkcs8.as_bytes()).map_err(|_| malformed("a key is damaged"))?;
+        let pkcs8 = self.pkcs8.as_ref().ok_or_else(|| malformed("a retired key is to sign"))?;
+        let pkcs8 = BASE64.decode(pkcs8.as_bytes()).map_err(|_| malformed("a key is damaged"))?;
         Ok(EncodingKey::from_ec_der(&pkcs8))
+    }
+
+    fn public(&self) -> Result<Jwk, Failure> {
+        if let Some(retired) = &self.retired {
+            return Ok(retired.public.clone());
+        }
+        let mut jwk = Jwk::from_encoding_key(&self.encoding_key()?, Algorithm::ES256)
+            .map_err(|_| malformed("a key is damaged"))?;
+        jwk.common.key_id = Some(self.kid.clone());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        jwk.common.key_algorithm = Some(KeyAlgorithm::ES256);
+        Ok(jwk)
     }
 }
 
@@ -117,7 +201,7 @@ impl KeySet {
     /// # Errors
     /// [`Failure::Internal`] when the set is damaged or its signing key is not in it.
     pub fn private(secret: &KeySecret) -> Result<Self, Failure> {
-        let signing = secret.keys.iter().find(|key| key.kid == secret.signing);
+        let signing = secret.keys.iter().find(|key| secret.role(key) == Role::Signing);
         let signing = signing.ok_or_else(|| malformed("the signing key is not in the set"))?;
         let mut set = Self::public(secret.public()?)?;
         set.signing = Some((signing.kid.clone(), signing.encoding_key()?));
@@ -173,37 +257,58 @@ pub async fn public(store: &Store) -> Result<Arc<Cached<KeySet>>, Failure> {
     .await
 }
 
-/// Makes the first key set where there is none, and publishes its public half. `true` when a set
-/// was made. Safe to run twice, and at once with itself.
+/// Publishes the public half of a set that is going to sign.
 ///
 /// # Errors
-/// When Secrets Manager or the table does not answer, or the secret is damaged.
-pub async fn ensure(store: &Store, client: &Client, secret: &str) -> Result<bool, Failure> {
-    let (text, created) = secrets::ensure(client, secret, KeySecret::generate()?.to_text()).await?;
-    let wanted = KeySecret::parse(&text)?.public()?;
+/// When the table does not answer or a key is damaged; and when it has keys of which the set has none,
+/// since then they belong to another secret.
+pub async fn publish(store: &Store, set: &KeySecret) -> Result<(), Failure> {
+    let wanted = set.public()?;
     match store.published_keys().await? {
-        Some(published) if published == wanted => {}
-        Some(published) if !have_a_key_in_common(&published, &wanted) => {
-            return Err(malformed(
-                "those in the secret are not those of this table; is it the right secret?",
-            ));
+        Some(published) if published == wanted => Ok(()),
+        Some(published) if !wanted.keys.iter().any(|key| published.keys.contains(key)) => {
+            Err(malformed("those in the secret are not those of this table; is it the right secret?"))
         }
-        _ => store.publish_keys(&wanted).await?,
+        _ => Ok(store.publish_keys(&wanted).await?),
     }
-    Ok(created)
 }
 
-fn have_a_key_in_common(left: &JwkSet, right: &JwkSet) -> bool {
-    left.keys.iter().any(|key| right.keys.contains(key))
+/// Requires that all of a set is published, and that a signature by its signing key is good by what is.
+///
+/// # Errors
+/// [`Failure::Internal`] when it is not so, or the table does not answer.
+pub async fn require_published(store: &Store, set: &KeySecret) -> Result<(), Failure> {
+    let published = store.published_keys().await?.ok_or_else(|| malformed("none are published"))?;
+    if !set.public()?.keys.iter().all(|key| published.keys.contains(key)) {
+        return Err(malformed("they are not published"));
+    }
+    let (private, public) = (KeySet::private(set)?, KeySet::public(published)?);
+    let (kid, key) = private.signing().ok_or_else(|| malformed("none signs"))?;
+    let verifying = public.verifying(kid).ok_or_else(|| malformed("they are not published"))?;
+    let message = b"usher key rotation";
+    jsonwebtoken::crypto::sign(message, key, Algorithm::ES256)
+        .and_then(|signature| jsonwebtoken::crypto::verify(&signature, message, verifying, Algorithm::ES256))
+        .ok()
+        .filter(|is_good| *is_good)
+        .map(|_| ())
+        .ok_or_else(|| malformed("a signature is not good"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn first() -> KeySecret {
+        KeySecret::parse(r#"{"keys":[]}"#).unwrap().rotated(1000).unwrap()
+    }
+
+    fn kids(set: &KeySecret) -> Vec<(String, Role)> {
+        set.roles().map(|(kid, role)| (kid.to_owned(), role)).collect()
+    }
+
     #[test]
     fn a_new_set_signs_and_publishes_no_private_part() {
-        let secret = KeySecret::generate().unwrap();
+        let secret = first();
         let set = KeySet::private(&KeySecret::parse(&secret.to_text()).unwrap()).unwrap();
         let (kid, _) = set.signing().unwrap();
         assert!(set.verifying(kid).is_some());
@@ -217,9 +322,43 @@ mod tests {
     }
 
     #[test]
+    fn the_key_that_waited_signs_and_the_one_that_signed_is_kept_in_public() {
+        let before = first();
+        let after = before.rotated(2000).unwrap();
+        let (old, new) = (kids(&before), kids(&after));
+        assert_eq!([old[0].1, old[1].1], [Role::Signing, Role::Waiting]);
+        assert_eq!(new[0], (old[0].0.clone(), Role::Retired(2000)));
+        assert_eq!(new[1], (old[1].0.clone(), Role::Signing));
+        assert_eq!(new[2].1, Role::Waiting);
+        assert!(after.keys[0].pkcs8.is_none(), "what no longer signs has no private half");
+        assert!(before.public().unwrap().keys.iter().all(|key| after.public().unwrap().keys.contains(key)));
+    }
+
+    #[test]
+    fn a_key_is_published_until_its_last_token_has_expired() {
+        let set = first().rotated(2000).unwrap();
+        let retired = kids(&set)[0].0.clone();
+        let has = |now| kids(&set.rotated(now).unwrap()).iter().any(|(kid, _)| *kid == retired);
+        assert!(has(2000 + PUBLISHED_AFTER - 1));
+        assert!(!has(2000 + PUBLISHED_AFTER));
+    }
+
+    #[test]
+    fn a_set_without_a_waiting_key_makes_the_one_that_signs() {
+        let mut set = first();
+        set.keys.pop();
+        let rotated = set.rotated(2000).unwrap();
+        assert_eq!(
+            kids(&rotated).into_iter().map(|(_, role)| role).collect::<Vec<_>>(),
+            [Role::Retired(2000), Role::Signing, Role::Waiting]
+        );
+    }
+
+    #[test]
     fn damaged_sets_are_refused() {
         assert!(KeySecret::parse("{}").is_err());
-        let foreign = KeySecret { signing: "other".into(), ..KeySecret::generate().unwrap() };
+        let foreign = KeySecret { signing: "other".into(), ..first() };
         assert!(KeySet::private(&foreign).is_err());
+        assert!(KeySet::private(&KeySecret::parse(r#"{"keys":[]}"#).unwrap()).is_err());
     }
 }

@@ -6,6 +6,8 @@ pub mod verify;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Notes;
+
 /// Seconds that an access token lives.
 pub const ACCESS_LIFETIME: i64 = 15 * 60;
 
@@ -65,4 +67,26 @@ pub struct RefreshClaims {
     pub sid: String,
     /// The enterprise.
     pub ent: String,
+}
+
+impl AccessClaims {
+    /// Notes whose token it is.
+    pub fn note(&self, notes: &Notes) {
+        note(notes, [&self.ent, &self.client_id, &self.sub, &self.sid]);
+    }
+}
+
+impl RefreshClaims {
+    /// Notes whose token it is.
+    pub fn note(&self, notes: &Notes) {
+        note(notes, [&self.ent, &self.client_id, &self.sub, &self.sid]);
+    }
+}
+
+fn note(notes: &Notes, whose: [&String; 4]) {
+    let [enterprise, api_key, user, session] = whose.map(|id| Some(id.clone()));
+    notes.add(|about| {
+        (about.enterprise, about.api_key) = (enterprise, api_key);
+        (about.user, about.session) = (user, session);
+    });
 }

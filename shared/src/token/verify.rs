@@ -18,8 +18,12 @@ use crate::private::Private;
 pub struct Verifier {
     keys: Arc<Cached<KeySet>>,
     public_url: String,
-    surface: Surface,
+    surfaces: Vec<Surface>,
 }
+
+/// How often a key that is not known is looked for: a fetch that others share may have begun before the
+/// key was published, a second one has not.
+const FETCHES: u32 = 2;
 
 /// The claims that both kinds of token share and that decide whether one is taken.
 #[derive(Deserialize)]
@@ -32,10 +36,10 @@ struct Common {
 }
 
 impl Verifier {
-    /// A verifier of `surface`'s tokens.
+    /// A verifier of the tokens of `surfaces`.
     #[must_use]
-    pub fn new(keys: Arc<Cached<KeySet>>, public_url: &str, surface: Surface) -> Self {
-        Self { keys, public_url: public_url.to_owned(), surface }
+    pub fn new(keys: Arc<Cached<KeySet>>, public_url: &str, surfaces: &[Surface]) -> Self {
+        Self { keys, public_url: public_url.to_owned(), surfaces: surfaces.to_vec() }
     }
 
     /// Reads an access token that works at `now`.
@@ -87,8 +91,10 @@ impl Verifier {
         }
         let kid = header.kid.ok_or(Failure::Token)?;
         let mut keys = self.keys.get(now);
-        if keys.verifying(&kid).is_none() {
-            keys = self.keys.newer_than(&keys, now).await;
+        for _ in 0..FETCHES {
+            if keys.verifying(&kid).is_none() {
+                keys = self.keys.newer_than(&keys, now).await;
+            }
         }
         let key = keys.verifying(&kid).ok_or(Failure::Token)?;
         // The library checks the signature. It would judge times by the machine's clock and not by
@@ -101,7 +107,7 @@ impl Verifier {
         let claims = decode::<Value>(token, key, &signature_only).map_err(|_| Failure::Token)?.claims;
         let common = Common::deserialize(&claims).map_err(|_| Failure::Token)?;
         let for_us = common.iss == self.public_url
-            && common.aud == self.surface.name()
+            && self.surfaces.iter().any(|surface| surface.name() == common.aud)
             && common.nbf <= now
             && alive_at.is_none_or(|now| now < common.exp);
         if !for_us {

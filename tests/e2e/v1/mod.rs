@@ -1,1 +1,1 @@
-mod admin;
+pub(crate) mod admin;

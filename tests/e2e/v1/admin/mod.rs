@@ -1,1 +1,1 @@
-mod auth;
+pub(crate) mod auth;

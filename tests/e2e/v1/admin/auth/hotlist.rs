@@ -264,11 +264,11 @@ async fn it_leaves_a_record_of_who_and_what_and_no_token() {
     let (olga, tokens) = (app.olga().await, app.ana().await);
     let body = json!({ "refresh_token": tokens.refresh_token });
     let answer = app.authorized(&olga.token).post(HOTLIST, body).await.expect(200, "A0000");
-    let lines = app.log_of(answer.header("x-request-id"));
-    let record = lines.iter().find(|line| line["message"] == "hotlisted").unwrap();
-    assert_eq!((&record["actor"], &record["enterprise"]), (&claim(&olga, "sub"), &json!("acme")));
-    assert_eq!((&record["kind"], &record["id"]), (&json!("session"), &claim(&tokens, "sid")));
-    assert_eq!(record["hotlisted"], 1);
+    let record = &app.log_of(answer.header("x-request-id"))[0];
+    assert_eq!((&record["event"], &record["outcome"]), (&json!("hotlist"), &json!("success")));
+    assert_eq!((&record["user"], &record["enterprise"]), (&claim(&olga, "sub"), &json!("acme")));
+    assert_eq!((&record["object"], &record["object_id"]), (&json!("session"), &claim(&tokens, "sid")));
+    assert_eq!(record["ended"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,3 +3,4 @@ mod login;
 mod logout;
 mod refresh;
 mod session;
+pub(crate) mod sso;

@@ -1,0 +1,71 @@
+//! `usher keys`, as an operator runs it, against the local stack's stand-ins.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::process::Output;
+use std::sync::Arc;
+
+use local::{Options, Stack};
+use shared::provision::document::Document;
+use tokio::process::Command;
+
+async fn stack() -> Stack {
+    let options = Options {
+        port: 0,
+        data: None,
+        dynamodb: None,
+        table: "usher".into(),
+        document: Document::parse(r#"{"enterprises":[]}"#).unwrap(),
+        is_demo: false,
+        binaries: None,
+        log: Arc::new(|_| {}),
+    };
+    Stack::start(options).await.unwrap()
+}
+
+async fn keys(stack: &Stack, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_usher"))
+        .arg("keys")
+        .args(arguments)
+        .args(["--endpoint-url", &stack.place.aws_url])
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "operator")
+        .env("AWS_SECRET_ACCESS_KEY", "operator")
+        .output()
+        .await
+        .unwrap()
+}
+
+/// The keys by their `kid`, each with what is said of it.
+async fn told(stack: &Stack, command: &str) -> Vec<(String, String)> {
+    let output = keys(stack, &[command]).await;
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(|line| line.split_once("  ").unwrap());
+    lines.map(|(kid, role)| (kid.to_owned(), role.to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_key_signs_after_a_rotation_and_the_old_one_verifies() {
+    let stack = stack().await;
+    let before = told(&stack, "show").await;
+    let roles = |keys: &[(String, String)]| keys.iter().map(|(_, role)| role.clone()).collect::<Vec<_>>();
+    assert_eq!(roles(&before), ["signs", "signs after the next rotation"]);
+    let after = told(&stack, "rotate").await;
+    assert_eq!(after, told(&stack, "show").await);
+    assert_eq!([&after[0].0, &after[1].0], [&before[0].0, &before[1].0]);
+    assert!(after[0].1.starts_with("verifies, until 20"), "{after:?}");
+    assert_eq!(roles(&after)[1..], ["signs", "signs after the next rotation"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_names_change_nothing_and_are_told() {
+    let stack = stack().await;
+    let before = told(&stack, "show").await;
+    for arguments in [["rotate", "--keys-secret", "other"], ["show", "--keys-secret", "other"]] {
+        let output = keys(&stack, &arguments).await;
+        assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("ResourceNotFoundException"), "{output:?}");
+    }
+    assert_eq!(told(&stack, "show").await, before);
+}

@@ -1,0 +1,74 @@
+//! `POST /v1/admin/auth/sso/initiate`: sends an admin to their enterprise's identity provider. Who they are
+//! is for the provider to say: the address that they give is not looked up.
+
+use serde::Serialize;
+use shared::body::{Invalid, Object};
+use shared::config::Environment;
+use shared::endpoint::Endpoint;
+use shared::failure::{Failure, Surface};
+use shared::identity;
+use shared::limits;
+use shared::oidc::{self, Providers};
+use shared::private::Private;
+use shared::reply::Reply;
+use shared::request::Call;
+use shared::store::api_key::ApiKey;
+use shared::store::enterprise::Enterprise;
+use shared::store::sso::State;
+use shared::store::{Operation, Store, parse};
+
+fn check(body: &Object) -> Result<(), Invalid> {
+    let username = body.private("username", identity::MAX_CHARS)?;
+    identity::check_email("username", username.expose())
+}
+
+#[derive(Serialize)]
+struct Sent {
+    state: Private,
+    nonce: Private,
+    redirect: String,
+}
+
+/// The endpoint.
+#[derive(Debug)]
+pub struct SsoInitiate {
+    store: Store,
+    providers: Providers,
+}
+
+impl Endpoint for SsoInitiate {
+    const NAME: &'static str = "admin-sso-initiate";
+    const EVENT: &'static str = "sso_initiate";
+    const METHOD: &'static str = "POST";
+    const PATH: &'static str = "/v1/admin/auth/sso/initiate";
+    const SURFACE: Surface = Surface::Admin;
+
+    async fn build(environment: &Environment) -> Result<Self, Failure> {
+        Ok(Self { store: Store::new(environment), providers: Providers::default() })
+    }
+
+    async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
+        let key = call.api_key()?;
+        let (ent, now) = (key.enterprise.as_str(), call.now);
+        let parsed = call.body().and_then(|body| check(&body));
+        key.gate(parsed, &self.store, Self::SURFACE, now).await?;
+        let by_source = limits::SSO_SOURCE.counter(ent, &call.source, now);
+        let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &by_source.key];
+        let [api_key, enterprise, counted] = self.store.read(keys).await?;
+        key.authorize(parse(api_key)?, Self::SURFACE, now)?;
+        let sso = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?.sso;
+        let sso = sso.ok_or(Failure::NotAllowed("Single sign-on is not enabled"))?;
+        // Without a write, for whoever goes on all the same.
+        if by_source.is_used_up(counted.as_ref()) || !self.store.take(&by_source, &Operation::new()).await? {
+            return Err(by_source.refusal(now));
+        }
+
+        let [state, nonce, verifier] = [oidc::random(), oidc::random(), oidc::random()];
+        let secrets = [&state, &nonce, &verifier];
+        let redirect = self.providers.authorization_url(&sso, secrets, now).await?;
+        if !self.store.begin_sso(ent, &state, &State::new(&key, &sso, secrets, now)).await? {
+            return Err(Failure::Internal("a new state was taken".into()));
+        }
+        Ok(Reply::success(Self::SURFACE, Sent { state, nonce, redirect }))
+    }
+}

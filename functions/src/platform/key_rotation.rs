@@ -1,0 +1,127 @@
+//! Makes the signing keys and rotates them, in the four steps of Secrets Manager.
+//! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>
+//!
+//! Secrets Manager invokes it once for each step, and from the first one again when one failed. Each step
+//! can be run twice, and the rotation given up after any of them: until the last one nothing but the
+//! published set has changed, and that only by keys that nobody signs with.
+
+use aws_sdk_secretsmanager::Client;
+use serde::Deserialize;
+use shared::audit::Notes;
+use shared::config::Environment;
+use shared::failure::Failure;
+use shared::request::epoch_seconds;
+use shared::secrets::{self, CURRENT, PREVIOUS, Version};
+use shared::store::Store;
+use shared::token::keys::{self, KeySecret};
+use shared::triggered::{Outcome, Triggered};
+
+/// What Secrets Manager sends.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Event {
+    step: Step,
+    secret_id: String,
+    /// The id of the version that the rotation makes.
+    client_request_token: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+enum Step {
+    /// Makes the new set, as a version that nobody reads yet.
+    #[serde(rename = "createSecret")]
+    Create,
+    /// Publishes its public half.
+    #[serde(rename = "setSecret")]
+    Set,
+    /// Looks whether everybody who verifies can have it.
+    #[serde(rename = "testSecret")]
+    Test,
+    /// Lets it sign.
+    #[serde(rename = "finishSecret")]
+    Finish,
+}
+
+/// The function.
+#[derive(Debug)]
+pub struct KeyRotation {
+    store: Store,
+    client: Client,
+    secret: String,
+}
+
+impl Triggered for KeyRotation {
+    const NAME: &'static str = "key-rotation";
+    const EVENT: &'static str = "key_rotation";
+    type Event = Event;
+    type Answer = ();
+
+    async fn build(environment: &Environment) -> Result<Self, Failure> {
+        Ok(Self {
+            store: Store::new(environment),
+            client: Client::new(&environment.aws),
+            secret: environment.keys_secret.clone(),
+        })
+    }
+
+    async fn handle(&self, event: Event, notes: &Notes) -> Result<Outcome<()>, Failure> {
+        let Event { step, secret_id, client_request_token: version } = event;
+        notes.add(|about| {
+            about.detail = Some(match step {
+                Step::Create => "create",
+                Step::Set => "set",
+                Step::Test => "test",
+                Step::Finish => "finish",
+            });
+            (about.object, about.object_id) = (Some("version"), Some(version.clone()));
+        });
+        if secret_id != self.secret {
+            return Err(Failure::Internal("the secret is not that of the signing keys".into()));
+        }
+        let current = secrets::version_labelled(&self.client, &self.secret, CURRENT).await?;
+        // Once it signs, there is nothing left to do.
+        if current.as_ref() != Some(&version) {
+            match step {
+                Step::Create => self.create(&version).await?,
+                Step::Set => keys::publish(&self.store, &self.made(&version).await?).await?,
+                Step::Test => keys::require_published(&self.store, &self.made(&version).await?).await?,
+                Step::Finish => {
+                    // Once more: a key that signs and is not published would lock everybody out.
+                    keys::require_published(&self.store, &self.made(&version).await?).await?;
+                    secrets::make_current(&self.client, &self.secret, current.as_deref(), &version).await?;
+                    // Left there, it would stand in the way of a rotation after somebody has put another
+                    // version in this one's place.
+                    secrets::clear_pending(&self.client, &self.secret, &version).await?;
+                }
+            }
+        }
+        Ok(Outcome { answer: (), word: "success", source: None })
+    }
+}
+
+impl KeyRotation {
+    async fn create(&self, version: &str) -> Result<(), Failure> {
+        if self.read(Version::Called(version)).await?.is_some() {
+            return Ok(());
+        }
+        // A set without keys is what the template makes, and makes again when its text is changed there:
+        // the keys are in the version before, then.
+        let mut set = self.read(Version::Labelled(CURRENT)).await?;
+        if set.as_ref().is_none_or(KeySecret::is_empty) {
+            set = self.read(Version::Labelled(PREVIOUS)).await?;
+        }
+        let next = set.unwrap_or_default().rotated(epoch_seconds(0))?;
+        secrets::put_pending(&self.client, &self.secret, version, &next.to_text()).await
+    }
+
+    /// The set that the first step has made.
+    async fn made(&self, version: &str) -> Result<KeySecret, Failure> {
+        let made = self.read(Version::Called(version)).await?;
+        made.ok_or_else(|| Failure::Internal("the version of this rotation has not been made".into()))
+    }
+
+    async fn read(&self, version: Version<'_>) -> Result<Option<KeySecret>, Failure> {
+        let text = secrets::read_version(&self.client, &self.secret, version).await?;
+        text.map(|text| KeySecret::parse(&text)).transpose()
+    }
+}

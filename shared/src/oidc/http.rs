@@ -1,0 +1,130 @@
+//! Calls to a provider: short, small, and to where they are meant to go.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_smithy_http_client::default_connector;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use lambda_http::http::Uri;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::Refusal;
+use crate::private::Private;
+
+/// How long a call may take, from connecting to the last byte.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest answer that is read, in bytes.
+const MOST_BYTES: usize = 1_000_000;
+
+/// The HTTP client that the AWS clients use too. It follows no redirects.
+#[derive(Default)]
+pub(super) struct Http {
+    /// Made with the first call: it reads the machine's root certificates.
+    connector: OnceLock<Option<SharedHttpConnector>>,
+}
+
+/// An error of the token endpoint (RFC 6749 §5.2).
+#[derive(Deserialize)]
+struct ErrorAnswer {
+    error: String,
+}
+
+/// Whether a URL is https, and names nothing but a host.
+pub(super) fn is_https(url: &str) -> bool {
+    has_plain_host(url, "https").is_some()
+}
+
+/// Whether a URL is http on this machine.
+pub(super) fn is_loopback(url: &str) -> bool {
+    has_plain_host(url, "http")
+        .is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()))
+}
+
+/// The host of a URL of `scheme` that has no user in it.
+fn has_plain_host(url: &str, scheme: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let authority = uri.authority()?;
+    let is_plain = uri.scheme_str() == Some(scheme) && !authority.as_str().contains('@');
+    (is_plain && !authority.host().is_empty()).then(|| authority.host().to_owned())
+}
+
+impl Http {
+    /// Reads a JSON document. `what` is for the log.
+    pub(super) async fn get<T: DeserializeOwned>(&self, what: &str, url: &str) -> Result<T, Refusal> {
+        let request = HttpRequest::get(url).map_err(|_| failed(what, "is not at a URL"))?;
+        match self.send(what, request).await? {
+            (200, body) => parse(what, &body),
+            (status, _) => Err(failed(what, &format!("answered {status}"))),
+        }
+    }
+
+    /// Sends a form to the token endpoint.
+    pub(super) async fn post_form<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        url: &str,
+        form: &Private,
+        authorization: Option<&Private>,
+    ) -> Result<T, Refusal> {
+        let mut request = HttpRequest::new(SdkBody::from(form.expose()));
+        request.set_uri(url).map_err(|_| failed(what, "is not at a URL"))?;
+        request.set_method("POST").map_err(|_| failed(what, "cannot be called"))?;
+        request.headers_mut().insert("content-type", "application/x-www-form-urlencoded");
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert("authorization", authorization.expose().to_owned());
+        }
+        match self.send(what, request).await? {
+            (200, body) => parse(what, &body),
+            (400..=499, body) if is_about_the_code(&body) => {
+                Err(Refusal::Refused("token endpoint: refused the code"))
+            }
+            (status, _) => Err(failed(what, &format!("answered {status}"))),
+        }
+    }
+
+    async fn send(&self, what: &str, mut request: HttpRequest) -> Result<(u16, Vec<u8>), Refusal> {
+        request.headers_mut().insert("accept", "application/json");
+        let connector =
+            self.connector.get_or_init(|| default_connector(&HttpConnectorSettings::builder().build(), None));
+        let connector = connector.as_ref().ok_or_else(|| failed(what, "has no client"))?;
+        let answer = async {
+            let response = connector.call(request).await.map_err(|_| failed(what, "was not reached"))?;
+            read(what, response).await
+        };
+        timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(failed(what, "took too long")))
+    }
+}
+
+async fn read(what: &str, response: HttpResponse) -> Result<(u16, Vec<u8>), Refusal> {
+    let status = response.status().as_u16();
+    let mut stream = ByteStream::new(response.into_body());
+    let mut body = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        body.extend_from_slice(&chunk.map_err(|_| failed(what, "broke off"))?);
+        if body.len() > MOST_BYTES {
+            return Err(failed(what, "answered with more than a megabyte"));
+        }
+    }
+    Ok((status, body))
+}
+
+fn parse<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, Refusal> {
+    // serde_json's text can quote what it read.
+    serde_json::from_slice(body).map_err(|_| failed(what, "did not answer in the JSON that it must"))
+}
+
+/// Whether an error is about what the browser brought, and not about us: the code is wrong, spent or too
+/// old. Providers say so with one status or another.
+fn is_about_the_code(body: &[u8]) -> bool {
+    let answer = serde_json::from_slice::<ErrorAnswer>(body);
+    answer.is_ok_and(|answer| ["invalid_grant", "invalid_request"].contains(&answer.error.as_str()))
+}
+
+fn failed(what: &str, how: &str) -> Refusal {
+    Refusal::Unavailable(format!("identity provider: {what} {how}"))
+}

@@ -1,0 +1,97 @@
+//! Functions that have no route: another AWS service invokes them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use lambda_http::lambda_runtime::{self, LambdaEvent};
+use lambda_http::{Error, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::audit::{Line, Notes};
+use crate::config::Environment;
+use crate::endpoint::{contain, milliseconds_since, start};
+use crate::failure::Failure;
+
+/// One such function. What [`crate::endpoint::Endpoint`] is to a route.
+pub trait Triggered: Sized + Send + Sync + 'static {
+    /// The binary's name, as `key-rotation`.
+    const NAME: &'static str;
+    /// What an invocation of it is, in the log; docs/audit.md lists these.
+    const EVENT: &'static str;
+    /// What the service sends.
+    type Event: DeserializeOwned + Send + 'static;
+    /// What it gets.
+    type Answer: Serialize + Send + 'static;
+
+    /// Builds what the function keeps between invocations.
+    fn build(environment: &Environment) -> impl Future<Output = Result<Self, Failure>> + Send;
+
+    /// Answers one invocation.
+    fn handle(
+        &self,
+        event: Self::Event,
+        notes: &Notes,
+    ) -> impl Future<Output = Result<Outcome<Self::Answer>, Failure>> + Send;
+}
+
+/// How an invocation ended.
+#[derive(Debug)]
+pub struct Outcome<T> {
+    /// What the service gets.
+    pub answer: T,
+    /// In the log's words: `success`, `denied`.
+    pub word: &'static str,
+    /// The address of whoever is behind it, where there is one.
+    pub source: Option<String>,
+}
+
+/// Answers one invocation and writes its one line of log. What fails is an error of the invocation, which
+/// the service treats as such: nothing was allowed, nothing was done.
+///
+/// # Errors
+/// A text without a cause; that is in the log.
+pub async fn invoke<T: Triggered>(function: Arc<T>, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let started = Instant::now();
+    let notes = Arc::new(Notes::default());
+    let (handled, request_id) = (Arc::clone(&notes), event.context.request_id);
+    let outcome = contain(async move {
+        let event = serde_json::from_value(event.payload)
+            .map_err(|_| Failure::Internal("the event cannot be read".into()))?;
+        let Outcome { answer, word, source } = function.handle(event, &handled).await?;
+        let answer = serde_json::to_value(answer)
+            .map_err(|_| Failure::Internal("the answer does not serialise".into()))?;
+        Ok(Outcome { answer, word, source })
+    });
+    let outcome = outcome.await;
+    let cause = outcome.as_ref().err().map(ToString::to_string);
+    let line = Line {
+        event: T::EVENT,
+        outcome: outcome.as_ref().map_or("error", |outcome| outcome.word),
+        function: T::NAME,
+        request_id: &request_id,
+        source: outcome.as_ref().ok().and_then(|outcome| outcome.source.as_deref()),
+        status_code: None,
+        http: None,
+        milliseconds: milliseconds_since(started),
+        cause: cause.as_deref(),
+    };
+    line.write(&notes.about());
+    outcome.map(|outcome| outcome.answer).map_err(|_| "the function failed; its log says why".into())
+}
+
+/// The whole of a Lambda binary that a service invokes.
+///
+/// # Errors
+/// When the function cannot be built, or the Lambda Runtime API is gone.
+pub fn serve<T: Triggered>() -> Result<(), Error> {
+    start(
+        T::NAME,
+        async |environment| T::build(environment).await,
+        async |function| {
+            lambda_runtime::run(service_fn(move |event| invoke(Arc::clone(&function), event))).await
+        },
+    )
+}

@@ -1,0 +1,536 @@
+//! An OpenID provider on loopback that keeps to the protocol, or breaks it as it is told to.
+//!
+//! It is strict with its client: what the client does wrong is answered with the protocol's error.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    Ed25519KeyPair,
+};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use futures_util::stream;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use ulid::Ulid;
+
+/// The client that the provider knows.
+pub const CLIENT_ID: &str = "usher";
+
+/// The client's secret, with characters that Basic authentication has to encode first (RFC 6749 §2.3.1).
+pub const CLIENT_SECRET: &str = "the-secret-of-usher-at-the-provider/+ &:é";
+
+/// Where the provider sends people back to.
+pub const REDIRECT_URI: &str = "http://localhost:3000/login/sso_callback";
+
+static ENDPOINTS: [(&str, &str, Method); 3] = [
+    ("discovery", "/.well-known/openid-configuration", Method::GET),
+    ("jwks", "/jwks", Method::GET),
+    ("token", "/token", Method::POST),
+];
+
+/// What signs the ID tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alg {
+    /// The published key of this algorithm.
+    ES256,
+    /// The published key of this algorithm.
+    RS256,
+    /// The published key of this algorithm.
+    PS256,
+    /// The published key of this algorithm.
+    EdDSA,
+    /// The published key of an algorithm that is sound, and not on the client's list.
+    ES384,
+    /// Nothing: `alg` is `none`, and the signature empty.
+    None,
+    /// The client's secret, under the name of the published ES256 key.
+    Hs256WithClientSecret,
+    /// A key that is not published, under the name of the published ES256 key.
+    ForeignKey,
+    /// A key that is not published, under a name that is not either.
+    ForeignKidUnknown,
+    /// A key that is published for encryption.
+    EncryptionKey,
+}
+
+/// How an endpoint fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It does not answer within a minute.
+    Slow,
+    /// The right answer with 1.5 MB more in it, of a length that is not told.
+    Huge,
+    /// Sent on to where the right answer is. [`Provider::calls`] counts those that go there as `moved`.
+    Redirect,
+    /// The right answer with another HTTP status.
+    Status(u16),
+    /// A page of HTML.
+    NotJson,
+    /// The connection closes without an answer.
+    Closed,
+    /// The token endpoint does not take the code.
+    InvalidGrant,
+    /// The token endpoint does not take the client.
+    InvalidClient,
+}
+
+/// What the provider does.
+#[derive(Clone, Debug)]
+pub struct Behaviour {
+    /// What signs.
+    pub alg: Alg,
+    /// How clients may authenticate, as discovery tells it and the token endpoint holds them to. `None`:
+    /// discovery does not tell, which stands for `client_secret_basic` (OpenID Connect Discovery 1.0, 3).
+    pub auth_methods: Option<Vec<&'static str>>,
+    /// Claims of the ID token that are different; null: left out.
+    pub claims: Value,
+    /// Fields of the discovery document that are different; null: left out.
+    pub discovery: Value,
+    /// Which of `discovery`, `jwks` and `token` fail.
+    pub trouble: HashMap<&'static str, Trouble>,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            alg: Alg::ES256,
+            auth_methods: Some(vec!["client_secret_basic"]),
+            claims: json!({}),
+            discovery: json!({}),
+            trouble: HashMap::new(),
+        }
+    }
+}
+
+/// A running provider. It stops when it is dropped.
+pub struct Provider {
+    shared: Arc<Shared>,
+    _server: JoinSet<()>,
+}
+
+struct Shared {
+    issuer: String,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    now: Box<dyn Fn() -> i64 + Send + Sync>,
+    behaviour: Behaviour,
+    keys: Keys,
+    codes: HashMap<String, Grant>,
+    calls: HashMap<&'static str, u32>,
+}
+
+/// What a code stands for.
+struct Grant {
+    email: String,
+    sub: String,
+    nonce: String,
+    redirect_uri: String,
+    code_challenge: String,
+}
+
+impl Provider {
+    /// A provider that behaves, with a clock.
+    pub async fn start(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let shared = Arc::new(Shared {
+            issuer: format!("http://{}", listener.local_addr().expect("an address")),
+            inner: Mutex::new(Inner {
+                now: Box::new(now),
+                behaviour: Behaviour::default(),
+                keys: Keys::generate(1),
+                codes: HashMap::new(),
+                calls: HashMap::new(),
+            }),
+        });
+        let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+        Self { shared, _server: server }
+    }
+
+    /// Goes by another clock. A stack's own is there only after the stack, and so after the issuer that
+    /// its document names.
+    pub fn set_clock(&self, now: impl Fn() -> i64 + Send + Sync + 'static) {
+        self.shared.lock().now = Box::new(now);
+    }
+
+    /// The issuer, as `http://127.0.0.1:9100`.
+    pub fn issuer(&self) -> &str {
+        &self.shared.issuer
+    }
+
+    /// Changes what it does from now on.
+    pub fn set(&self, change: impl FnOnce(&mut Behaviour)) {
+        change(&mut self.shared.lock().behaviour);
+    }
+
+    /// How often `discovery`, `jwks` or `token` was called; `moved`: any of them after a redirect.
+    pub fn calls(&self, endpoint: &str) -> u32 {
+        self.shared.lock().calls.get(endpoint).copied().unwrap_or_default()
+    }
+
+    /// Puts new keys under new names in the place of the old ones.
+    pub fn rotate(&self) {
+        let mut inner = self.shared.lock();
+        inner.keys = Keys::generate(inner.keys.generation + 1);
+    }
+
+    /// Somebody signs in at the address that the client sent them to, which has to be right in every
+    /// part. Gives the code that their browser brings back.
+    #[track_caller]
+    pub fn sign_in(&self, redirect: &str, email: &str, sub: &str) -> String {
+        let discovery = self.shared.lock().discovery(&self.shared.issuer);
+        let endpoint = discovery["authorization_endpoint"].as_str().expect("an endpoint");
+        let query = redirect.strip_prefix(endpoint).and_then(|rest| rest.strip_prefix(['?', '&']));
+        let query = query.unwrap_or_else(|| panic!("not at {endpoint}: {redirect}"));
+        let query =
+            form(query.as_bytes()).unwrap_or_else(|| panic!("a parameter is there twice: {redirect}"));
+        let parameter = |name: &str| query.get(name).cloned().unwrap_or_default();
+        for (name, value) in [
+            ("client_id", CLIENT_ID),
+            ("response_type", "code"),
+            ("scope", "openid profile email"),
+            ("redirect_uri", REDIRECT_URI),
+            ("code_challenge_method", "S256"),
+        ] {
+            assert_eq!(parameter(name), value, "{name}: {redirect}");
+        }
+        for name in ["state", "nonce"] {
+            assert!(!parameter(name).is_empty(), "{name}: {redirect}");
+        }
+        let challenge = BASE64URL_NOPAD.decode(parameter("code_challenge").as_bytes());
+        assert!(challenge.is_ok_and(|hash| hash.len() == 32), "code_challenge: {redirect}");
+        // As Google's, with characters that a form has to encode.
+        let code = format!("4/0+{}", Ulid::generate());
+        let grant = Grant {
+            email: email.to_owned(),
+            sub: sub.to_owned(),
+            nonce: parameter("nonce"),
+            redirect_uri: parameter("redirect_uri"),
+            code_challenge: parameter("code_challenge"),
+        };
+        self.shared.lock().codes.insert(code.clone(), grant);
+        code
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An HTTP status and the code of an error.
+type Refusal = (u16, &'static str);
+
+impl Inner {
+    fn answer(
+        &mut self,
+        issuer: &str,
+        endpoint: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Value, Refusal> {
+        match endpoint {
+            "discovery" => Ok(self.discovery(issuer)),
+            "jwks" => Ok(self.keys.public()),
+            _ => self.token(issuer, headers, body),
+        }
+    }
+
+    fn discovery(&self, issuer: &str) -> Value {
+        let mut document = json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{issuer}/authorize"),
+            "token_endpoint": format!("{issuer}/token"),
+            "jwks_uri": format!("{issuer}/jwks"),
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256", "PS256", "ES256", "ES384", "EdDSA"],
+            "scopes_supported": ["openid", "profile", "email"],
+            "code_challenge_methods_supported": ["S256"],
+        });
+        if let Some(methods) = &self.behaviour.auth_methods {
+            document["token_endpoint_auth_methods_supported"] = json!(methods);
+        }
+        merge(&mut document, &self.behaviour.discovery);
+        document
+    }
+
+    fn token(&mut self, issuer: &str, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if kind.split(';').next() != Some("application/x-www-form-urlencoded") {
+            return Err((400, "invalid_request"));
+        }
+        let fields = form(body).ok_or((400, "invalid_request"))?;
+        let field = |name: &str| fields.get(name).map_or("", String::as_str);
+
+        let (method, id, secret) = credentials(headers, &fields).ok_or((401, "invalid_client"))?;
+        let methods = self.behaviour.auth_methods.as_deref().unwrap_or(&["client_secret_basic"]);
+        let is_named = fields.get("client_id").is_none_or(|id| id == CLIENT_ID);
+        if !methods.contains(&method) || id != CLIENT_ID || secret != CLIENT_SECRET || !is_named {
+            return Err((401, "invalid_client"));
+        }
+        if field("grant_type") != "authorization_code" {
+            return Err((400, "unsupported_grant_type"));
+        }
+        // Whatever comes of it, the code is used now.
+        let grant = self.codes.remove(field("code")).ok_or((400, "invalid_grant"))?;
+        let verifier = field("code_verifier").as_bytes();
+        let is_unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+        if !(43..=128).contains(&verifier.len())
+            || !verifier.iter().all(is_unreserved)
+            || BASE64URL_NOPAD.encode(digest(&SHA256, verifier).as_ref()) != grant.code_challenge
+            || field("redirect_uri") != grant.redirect_uri
+        {
+            return Err((400, "invalid_grant"));
+        }
+        Ok(json!({
+            "access_token": Ulid::generate().to_string(),
+            "token_type": "Bearer",
+            "expires_in": 300,
+            "scope": "openid profile email",
+            "id_token": self.id_token(issuer, &grant),
+        }))
+    }
+
+    fn id_token(&self, issuer: &str, grant: &Grant) -> String {
+        let now = (self.now)();
+        let mut claims = json!({
+            "iss": issuer,
+            "aud": CLIENT_ID,
+            "sub": grant.sub,
+            "iat": now,
+            "exp": now + 300,
+            "nonce": grant.nonce,
+            "email": grant.email,
+            "email_verified": true,
+        });
+        merge(&mut claims, &self.behaviour.claims);
+        let keys = &self.keys;
+        let secret;
+        let (algorithm, kid, key) = match self.behaviour.alg {
+            Alg::ES256 => (Algorithm::ES256, keys.kid("ec"), &keys.p256),
+            Alg::RS256 => (Algorithm::RS256, keys.kid("rsa"), &*RSA),
+            Alg::PS256 => (Algorithm::PS256, keys.kid("rsa"), &*RSA),
+            Alg::EdDSA => (Algorithm::EdDSA, keys.kid("ed"), &keys.ed25519),
+            Alg::ES384 => (Algorithm::ES384, keys.kid("ec384"), &keys.p384),
+            Alg::None => {
+                let header = json!({ "alg": "none", "typ": "JWT", "kid": keys.kid("ec") });
+                let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+                return format!("{}.{}.", part(&header), part(&claims));
+            }
+            Alg::Hs256WithClientSecret => {
+                secret = EncodingKey::from_secret(CLIENT_SECRET.as_bytes());
+                (Algorithm::HS256, keys.kid("ec"), &secret)
+            }
+            Alg::ForeignKey => (Algorithm::ES256, keys.kid("ec"), &keys.foreign),
+            Alg::ForeignKidUnknown => (Algorithm::ES256, keys.kid("unknown"), &keys.foreign),
+            Alg::EncryptionKey => (Algorithm::ES256, keys.kid("encryption"), &keys.encryption),
+        };
+        let header = Header { kid: Some(kid), ..Header::new(algorithm) };
+        encode(&header, &claims, key).expect("the key signs")
+    }
+}
+
+/// Slow to make, so one for the whole process: [`Provider::rotate`] only gives it another name.
+static RSA: LazyLock<EncodingKey> = LazyLock::new(|| {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
+    let pkcs8: Pkcs8V1Der<'_> = pair.as_der().expect("a key in PKCS #8");
+    // jsonwebtoken wants the `RSAPrivateKey` inside, which for keys of this size begins here.
+    EncodingKey::from_rsa_der(&pkcs8.as_ref()[26..])
+});
+
+struct Keys {
+    generation: u32,
+    p256: EncodingKey,
+    p384: EncodingKey,
+    ed25519: EncodingKey,
+    /// Published for another use.
+    encryption: EncodingKey,
+    /// Not published.
+    foreign: EncodingKey,
+}
+
+impl Keys {
+    fn generate(generation: u32) -> Self {
+        let ec = |algorithm: &'static EcdsaSigningAlgorithm| {
+            let pair = EcdsaKeyPair::generate(algorithm).expect("a key");
+            EncodingKey::from_ec_der(pair.to_pkcs8v1().expect("a key in PKCS #8").as_ref())
+        };
+        let ed25519 = Ed25519KeyPair::generate().expect("a key");
+        Self {
+            generation,
+            p256: ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+            p384: ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            // In version 2 of PKCS #8, jsonwebtoken does not find the public half.
+            ed25519: EncodingKey::from_ed_der(ed25519.to_pkcs8v1().expect("a key in PKCS #8").as_ref()),
+            encryption: ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+            foreign: ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+        }
+    }
+
+    fn kid(&self, name: &str) -> String {
+        format!("{name}-{}", self.generation)
+    }
+
+    fn public(&self) -> Value {
+        let jwk = |name: &str, key: &EncodingKey, algorithm: Algorithm, changes: Value| {
+            let jwk = Jwk::from_encoding_key(key, algorithm).expect("a public half");
+            let mut jwk = serde_json::to_value(jwk).expect("a JWK is JSON");
+            merge(&mut jwk, &json!({ "kid": self.kid(name), "use": "sig" }));
+            merge(&mut jwk, &changes);
+            jwk
+        };
+        json!({ "keys": [
+            jwk("encryption", &self.encryption, Algorithm::ES256, json!({ "use": "enc", "alg": "ECDH-ES" })),
+            jwk("ec", &self.p256, Algorithm::ES256, json!({})),
+            jwk("ec384", &self.p384, Algorithm::ES384, json!({})),
+            jwk("ed", &self.ed25519, Algorithm::EdDSA, json!({})),
+            // For RS256 and PS256 alike.
+            jwk("rsa", &RSA, Algorithm::RS256, json!({ "alg": null })),
+        ]})
+    }
+}
+
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let moved = uri.path().strip_prefix("/moved");
+    let path = moved.unwrap_or(uri.path());
+    let Some(&(endpoint, _, ref wanted)) = ENDPOINTS.iter().find(|endpoint| endpoint.1 == path) else {
+        return respond(404, &json!({ "error": "not_found" }));
+    };
+    if method != *wanted {
+        return respond(405, &json!({ "error": "method_not_allowed" }));
+    }
+    let trouble = {
+        let mut inner = shared.lock();
+        *inner.calls.entry(if moved.is_some() { "moved" } else { endpoint }).or_default() += 1;
+        inner.behaviour.trouble.get(endpoint).copied().filter(|_| moved.is_none())
+    };
+    if trouble == Some(Trouble::Slow) {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    }
+    let right = || shared.lock().answer(&shared.issuer, endpoint, &headers, &body);
+    let answer = match trouble {
+        Some(Trouble::Redirect) => {
+            // After 302 a form would be left behind, and the right answer not given.
+            let status = if endpoint == "token" { 307 } else { 302 };
+            let mut response = respond(status, &json!({}));
+            let location = format!("{}/moved{path}", shared.issuer);
+            response.headers_mut().insert(LOCATION, location.parse().expect("a header's value"));
+            return response;
+        }
+        Some(Trouble::NotJson) => {
+            return reply(200, "text/html; charset=utf-8", "<!doctype html><title>Sign in</title>");
+        }
+        Some(Trouble::Closed) => {
+            // Before anything was sent, the server can only hang up.
+            let nothing = stream::iter([Err::<Bytes, _>(io::Error::other("closed"))]);
+            return reply(200, "application/json", Body::from_stream(nothing));
+        }
+        Some(Trouble::InvalidGrant) => Err((400, "invalid_grant")),
+        Some(Trouble::InvalidClient) => Err((401, "invalid_client")),
+        None | Some(Trouble::Slow | Trouble::Huge | Trouble::Status(_)) => right(),
+    };
+    let (status, mut answer) = match answer {
+        Ok(answer) => (200, answer),
+        Err((status, error)) => (status, json!({ "error": error })),
+    };
+    match trouble {
+        Some(Trouble::Status(status)) => respond(status, &answer),
+        Some(Trouble::Huge) => {
+            answer["padding"] = json!("x".repeat(1_500_000));
+            let text = answer.to_string().into_bytes();
+            let pieces: Vec<_> =
+                text.chunks(64 * 1024).map(|piece| Ok::<_, Infallible>(piece.to_vec())).collect();
+            reply(status, "application/json", Body::from_stream(stream::iter(pieces)))
+        }
+        _ => respond(status, &answer),
+    }
+}
+
+fn respond(status: u16, answer: &Value) -> Response {
+    reply(status, "application/json", answer.to_string())
+}
+
+/// Each on a connection of its own, so that none outlives the provider.
+fn reply(status: u16, kind: &'static str, body: impl Into<Body>) -> Response {
+    let status = StatusCode::from_u16(status).expect("an HTTP status");
+    let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store"), (CONNECTION, "close")];
+    (status, headers, body.into()).into_response()
+}
+
+/// How the client authenticated, its id and its secret; `None` when in no way, or in two (RFC 6749 §2.3).
+fn credentials(
+    headers: &HeaderMap,
+    fields: &HashMap<String, String>,
+) -> Option<(&'static str, String, String)> {
+    match (headers.get(AUTHORIZATION), fields.get("client_secret")) {
+        (Some(header), None) => {
+            let pair = BASE64.decode(header.to_str().ok()?.strip_prefix("Basic ")?.as_bytes()).ok()?;
+            let pair = String::from_utf8(pair).ok()?;
+            let (id, secret) = pair.split_once(':')?;
+            Some(("client_secret_basic", decoded(id)?, decoded(secret)?))
+        }
+        (None, Some(secret)) => {
+            Some(("client_secret_post", fields.get("client_id")?.clone(), secret.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// Form-decodes one value; `None` when it was not encoded.
+fn decoded(text: &str) -> Option<String> {
+    let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._+%".contains(&byte);
+    text.bytes().all(is_encoded).then(|| form(format!("value={text}").as_bytes())?.remove("value")).flatten()
+}
+
+/// The fields of a form; `None` when one is there twice (RFC 6749 §3.1 and §3.2).
+fn form(text: &[u8]) -> Option<HashMap<String, String>> {
+    let mut fields = HashMap::new();
+    for (name, value) in form_urlencoded::parse(text).into_owned() {
+        if fields.insert(name, value).is_some() {
+            return None;
+        }
+    }
+    Some(fields)
+}
+
+/// Puts `changes` over an object; null takes a field out.
+fn merge(object: &mut Value, changes: &Value) {
+    let fields = object.as_object_mut().expect("an object");
+    for (name, value) in changes.as_object().expect("an object") {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
+}
