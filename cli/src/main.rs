@@ -83,7 +83,7 @@ async fn apply(arguments: &Arguments, file: &Path) -> Result<(), String> {
     let environment = environment(arguments).await;
     need(&environment.table, "--table")?;
     need(&environment.pepper_secret, "--pepper-secret")?;
-    if document.has_client_secrets() {
+    if document.has_sso() {
         need(&environment.sso_secrets, "--sso-secrets")?;
     }
     let mut report = Report::default();

@@ -184,3 +184,58 @@ async fn a_new_key_is_shown_even_when_a_later_item_fails() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stdout).contains("new key   web: usk_acme_web_"), "{output:?}");
 }
+
+fn with_sso(client_secret: Option<&str>) -> Value {
+    let mut document = document();
+    document["enterprises"][0]["sso"] = json!({
+        "issuer": "https://idp.acme.example", "client_id": "usher",
+        "redirect_uri": "https://admin.acme.example/callback",
+    });
+    if let Some(secret) = client_secret {
+        document["enterprises"][0]["sso"]["client_secret"] = json!(secret);
+    }
+    document
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_secret_is_kept_in_a_secret_of_its_own() {
+    const SECRET: &str = "the studio's secret at its provider";
+    let stack = stack().await;
+    let line =
+        |lines: Vec<String>| lines.into_iter().find(|line| line.contains("SSO client secret")).unwrap();
+    let warning = "warning   enterprise acme: sso has no client_secret for this provider yet, and lets nobody in \
+                   without it";
+    assert!(lines(&apply(&stack, &with_sso(None)).await).contains(&warning.to_owned()));
+    for (secret, wanted) in
+        [(SECRET, "created  "), (SECRET, "unchanged"), ("another one of theirs", "updated  ")]
+    {
+        let told = line(lines(&apply(&stack, &with_sso(Some(secret))).await));
+        assert_eq!(told, format!("{wanted} SSO client secret of acme"));
+    }
+    // Left out, it stays; for another provider it is none.
+    assert!(!lines(&apply(&stack, &with_sso(None)).await).contains(&warning.to_owned()));
+    let mut moved = with_sso(None);
+    moved["enterprises"][0]["sso"]["issuer"] = json!("https://login.acme.example");
+    assert!(lines(&apply(&stack, &moved).await).contains(&warning.to_owned()));
+    let environment = stack.place.environment("operator");
+    let table =
+        aws_sdk_dynamodb::Client::new(&environment.aws).scan().table_name("usher").send().await.unwrap();
+    assert!(!format!("{table:?}").contains("another one of theirs"));
+    let output = apply_with(&stack, &with_sso(Some(SECRET)), &["--sso-secrets", ""]).await;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--sso-secrets is needed"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_let_no_admin_in_are_warned_of() {
+    let stack = stack().await;
+    let mut alone = document();
+    alone["enterprises"][0]["settings"] = json!({ "sso_only": true });
+    let told = lines(&apply(&stack, &alone).await);
+    assert!(told.contains(&"warning   enterprise acme: sso_only without sso lets no admin in".to_owned()));
+    let mut jit = with_sso(Some("the studio's secret at its provider"));
+    jit["enterprises"][0]["sso"]["jit"] = json!(true);
+    let warning = "warning   enterprise acme: sso.jit lets nobody in without sso.email_domains".to_owned();
+    assert!(lines(&apply(&stack, &jit).await).contains(&warning));
+    jit["enterprises"][0]["sso"]["email_domains"] = json!(["acme.example"]);
+    assert!(!lines(&apply(&stack, &jit).await).contains(&warning));
+}

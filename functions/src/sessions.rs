@@ -119,7 +119,11 @@ impl Sessions {
         let key = call.api_key()?;
         let read = self.read_refresh_token(call).await;
         let (token, claims) = key.gate(read, &self.store, self.surface, call.now).await?;
-        claims.note(&call.notes);
+        // Not its enterprise and key: the line is to name the application that came with the token.
+        call.notes.add(|about| {
+            about.user = Some(claims.sub.clone());
+            about.session = Some(claims.sid.clone());
+        });
         // The session's items are read under the presented key's enterprise and id: a token of
         // another one does not match what comes back.
         let keys = Live::keys(&key.enterprise, &claims.sub, &claims.sid, &key.id);

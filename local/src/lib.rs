@@ -131,7 +131,9 @@ impl Stack {
         let place = Place { url, aws_url, table: options.table.clone() };
         let operator = place.environment(OPERATOR);
         create_resources(&operator).await?;
-        make_first_keys(&options, &place, &aws).await?;
+        let mut triggers = BTreeMap::new();
+        let rotation = make_first_keys(&options, &place, &aws).await?;
+        triggers.insert(KeyRotation::NAME, rotation);
         let mut report = Report::default();
         let provisioned = provision::run(&operator, &options.document, &mut report).await;
         provisioned.map_err(|failure| failure.to_string())?;
@@ -149,8 +151,7 @@ impl Stack {
             };
             runners.insert(route.name, runner);
         }
-        let mut triggers = BTreeMap::new();
-        for trigger in functions::TRIGGERS {
+        for trigger in functions::TRIGGERS.iter().filter(|trigger| trigger.name != KeyRotation::NAME) {
             triggers.insert(trigger.name, TriggerRunner::start(trigger, &options, &place).await?);
         }
         // What the functions did to start is no call's usage.
@@ -216,13 +217,14 @@ fn router(
 }
 
 /// Connects the rotation function to its secret, and has it make the first keys where there are none: what
-/// the template's rotation schedule does on AWS.
-async fn make_first_keys(options: &Options, place: &Place, aws: &Aws) -> Result<(), String> {
+/// the template's rotation schedule does on AWS. Gives the function.
+async fn make_first_keys(options: &Options, place: &Place, aws: &Aws) -> Result<TriggerRunner, String> {
     let mut triggers = functions::TRIGGERS.iter();
     let trigger = triggers.find(|trigger| trigger.name == KeyRotation::NAME).ok_or("no key rotation")?;
     let runner = TriggerRunner::start(trigger, options, place).await?;
+    let rotation = runner.clone();
     aws.secrets.rotate_with(Box::new(move |event| {
-        let runner = runner.clone();
+        let runner = rotation.clone();
         Box::pin(async move { runner.invoke(event).await })
     }));
     let operator = place.environment(OPERATOR);
@@ -232,7 +234,7 @@ async fn make_first_keys(options: &Options, place: &Place, aws: &Aws) -> Result<
         let rotated = secrets::rotate(&client, &operator.keys_secret, PATIENCE).await;
         rotated.map_err(|failure| failure.to_string())?;
     }
-    Ok(())
+    Ok(runner)
 }
 
 /// Makes the table, the secret of the keys without any, and the pepper's without a text, as the template

@@ -8,6 +8,10 @@ use std::sync::{Mutex, PoisonError};
 /// been proven: the outcome tells whether it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
+    /// How the call ended, where that is not what its HTTP status says.
+    pub outcome: Option<Outcome>,
+    /// The caller's address.
+    pub source: Option<String>,
     /// The enterprise.
     pub enterprise: Option<String>,
     /// The API key's id.
@@ -18,6 +22,8 @@ pub struct About {
     pub session: Option<String>,
     /// More of what happened, as `password` or `approved`.
     pub detail: Option<&'static str>,
+    /// Why it was refused, where the outcome leaves that open.
+    pub reason: Option<&'static str>,
     /// What was acted upon, where that is somebody or something else, as `user`.
     pub object: Option<&'static str>,
     /// Its id.
@@ -31,6 +37,12 @@ pub struct About {
 pub struct Notes(Mutex<About>);
 
 impl Notes {
+    /// About a call from an address.
+    #[must_use]
+    pub fn of(source: &str) -> Self {
+        Self(Mutex::new(About { source: Some(source.to_owned()), ..About::default() }))
+    }
+
     /// Adds what has become known.
     pub fn add(&self, note: impl FnOnce(&mut About)) {
         note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
@@ -43,16 +55,46 @@ impl Notes {
     }
 }
 
-/// How a call ended, in a word that stays.
-#[must_use]
-pub fn outcome(http: u16) -> &'static str {
-    match http {
-        202 => "pending",
-        200..=399 => "success",
-        400 => "invalid",
-        429 => "limited",
-        401..=499 => "denied",
-        _ => "error",
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Success,
+    /// There is nothing to give yet.
+    Pending,
+    /// It could not be read.
+    Invalid,
+    /// It was not allowed.
+    Denied,
+    /// It was one too many.
+    Limited,
+    /// It was our fault.
+    Error,
+}
+
+impl Outcome {
+    /// What an HTTP status says.
+    #[must_use]
+    pub fn of(http: u16) -> Self {
+        match http {
+            202 => Self::Pending,
+            200..=399 => Self::Success,
+            400 => Self::Invalid,
+            429 => Self::Limited,
+            401..=499 => Self::Denied,
+            _ => Self::Error,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Pending => "pending",
+            Self::Invalid => "invalid",
+            Self::Denied => "denied",
+            Self::Limited => "limited",
+            Self::Error => "error",
+        }
     }
 }
 
@@ -61,14 +103,12 @@ pub fn outcome(http: u16) -> &'static str {
 pub struct Line<'a> {
     /// What happened, as `sign_in`.
     pub event: &'static str,
-    /// See [`outcome`].
-    pub outcome: &'static str,
+    /// How it ended, unless [`About`] knows better.
+    pub outcome: Outcome,
     /// The function's name.
     pub function: &'static str,
     /// The id that the client has in `X-Request-Id`.
     pub request_id: &'a str,
-    /// The caller's address, where there is one.
-    pub source: Option<&'a str>,
     /// The API's status code, where there is one.
     pub status_code: Option<&'a str>,
     /// The HTTP status, where there is one.
@@ -82,15 +122,28 @@ pub struct Line<'a> {
 impl Line<'_> {
     /// Writes the line.
     pub fn write(&self, about: &About) {
-        let Line { event, outcome, function, request_id, source, status_code, http, milliseconds, cause } =
-            *self;
-        let About { enterprise, api_key, user, session, detail, object, object_id, ended } = about;
+        let Line { event, outcome, function, request_id, status_code, http, milliseconds, cause } = *self;
+        let outcome = about.outcome.unwrap_or(outcome).name();
+        let About {
+            source,
+            enterprise,
+            api_key,
+            user,
+            session,
+            detail,
+            reason,
+            object,
+            object_id,
+            ended,
+            ..
+        } = about;
         // The level is part of what a tracing macro makes, so it cannot be an argument.
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     target: "usher", event, outcome, function, request_id, source, status_code, http,
-                    milliseconds, enterprise, api_key, user, session, detail, object, object_id, ended, cause, "call"
+                    milliseconds, enterprise, api_key, user, session, detail, reason, object, object_id,
+                    ended, cause, "call"
                 )
             };
         }

@@ -1,7 +1,7 @@
 //! A value that a warm function keeps: fetched during init, refreshed beside later calls.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use lambda_http::BoxFuture;
@@ -30,7 +30,10 @@ struct Forced {
 
 /// A fetched value and the way to fetch it again.
 pub struct Cached<T> {
-    value: RwLock<Arc<T>>,
+    /// The value, and the number of the fetch that it came with.
+    value: RwLock<(u64, Arc<T>)>,
+    /// How many fetches have begun.
+    begun: AtomicU64,
     fetched_at: AtomicI64,
     /// Held while a caller forces a fetch.
     forced: Mutex<Forced>,
@@ -47,7 +50,8 @@ impl<T: Send + Sync + 'static> Cached<T> {
     ) -> Result<Arc<Self>, Failure> {
         let value = load().await?;
         Ok(Arc::new(Self {
-            value: RwLock::new(Arc::new(value)),
+            value: RwLock::new((0, Arc::new(value))),
+            begun: AtomicU64::new(0),
             fetched_at: AtomicI64::new(UNKNOWN),
             forced: Mutex::new(Forced { began_at: UNKNOWN, count: 0 }),
             load: Box::new(load),
@@ -61,26 +65,33 @@ impl<T: Send + Sync + 'static> Cached<T> {
     pub fn get(self: &Arc<Self>, now: i64) -> Arc<T> {
         if self.claim_fetch(now) {
             let cached = Arc::clone(self);
-            tokio::spawn(async move { cached.fetch(now).await });
+            tokio::spawn(async move { cached.refresh(now).await });
         }
-        self.value()
+        self.stored().1
     }
 
-    /// The value, newer than `seen`, which lacks something; at most ten fetches in ten seconds. Callers that
-    /// ask at once share one.
-    pub async fn newer_than(&self, seen: &Arc<T>, now: i64) -> Arc<T> {
+    /// The value, of a fetch that begins no earlier than this call: what the caller lacks may be there by
+    /// now. Callers that ask at once share a fetch, and there are at most ten in ten seconds; the others get
+    /// what there is.
+    ///
+    /// # Errors
+    /// What `load` returns.
+    pub async fn newer(&self, now: i64) -> Result<Arc<T>, Failure> {
+        let begun_before = self.begun.load(Ordering::Acquire);
         let mut forced = self.forced.lock().await;
         if now.saturating_sub(forced.began_at) >= FORCED_WINDOW {
             *forced = Forced { began_at: now, count: 0 };
         }
-        if Arc::ptr_eq(seen, &self.value()) && forced.count < FORCED_MOST {
-            forced.count += 1;
-            self.fetch(now).await;
+        let (fetch, value) = self.stored();
+        if fetch > begun_before || forced.count == FORCED_MOST {
+            return Ok(value);
         }
-        self.value()
+        forced.count += 1;
+        self.fetch().await?;
+        Ok(self.stored().1)
     }
 
-    fn value(&self) -> Arc<T> {
+    fn stored(&self) -> (u64, Arc<T>) {
         self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -95,18 +106,23 @@ impl<T: Send + Sync + 'static> Cached<T> {
         claim.is_ok() && fetched_at != UNKNOWN
     }
 
-    async fn fetch(&self, claimed_at: i64) {
-        match (self.load)().await {
-            Ok(value) => {
-                *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
-            }
-            Err(failure) => {
-                // Old enough for the next call to try again.
-                let old = claimed_at.saturating_sub(REFRESH_AFTER);
-                self.fetched_at.store(old, Ordering::Release);
-                tracing::warn!(target: "usher", cause = %failure, "refresh failed");
-            }
+    async fn refresh(&self, claimed_at: i64) {
+        if let Err(failure) = self.fetch().await {
+            // Old enough for the next call to try again.
+            self.fetched_at.store(claimed_at.saturating_sub(REFRESH_AFTER), Ordering::Release);
+            tracing::warn!(target: "usher", cause = %failure, "refresh failed");
         }
+    }
+
+    async fn fetch(&self) -> Result<(), Failure> {
+        let fetch = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let value = Arc::new((self.load)().await?);
+        let mut stored = self.value.write().unwrap_or_else(PoisonError::into_inner);
+        // One that began later may have ended before, and knows more.
+        if fetch > stored.0 {
+            *stored = (fetch, value);
+        }
+        Ok(())
     }
 }
 
@@ -126,7 +142,11 @@ mod tests {
         let fetches = Arc::new(AtomicU32::new(0));
         Cached::new(move || {
             let fetches = Arc::clone(&fetches);
-            Box::pin(async move { Ok(fetches.fetch_add(1, Ordering::AcqRel)) })
+            Box::pin(async move {
+                // As a fetch does: others run meanwhile.
+                tokio::task::yield_now().await;
+                Ok(fetches.fetch_add(1, Ordering::AcqRel))
+            })
         })
         .await
         .unwrap()
@@ -135,22 +155,19 @@ mod tests {
     #[tokio::test]
     async fn what_is_lacking_is_fetched_in_the_first_call_too_and_ten_times_in_ten_seconds() {
         let cached = counting().await;
-        let mut seen = cached.get(1000);
         for (now, wanted) in (1000..1009).map(|now| (now, u32::try_from(now - 999).unwrap())) {
-            seen = cached.newer_than(&seen, now).await;
-            assert_eq!(*seen, wanted, "at {now}");
+            assert_eq!(*cached.newer(now).await.unwrap(), wanted, "at {now}");
         }
         for (now, wanted) in [(1009, 10), (1009, 10), (1010, 11)] {
-            seen = cached.newer_than(&seen, now).await;
-            assert_eq!(*seen, wanted, "at {now}");
+            assert_eq!(*cached.newer(now).await.unwrap(), wanted, "at {now}");
         }
     }
 
     #[tokio::test]
     async fn callers_that_lack_something_at_once_share_a_fetch() {
         let cached = counting().await;
-        let seen = cached.get(1000);
-        let (one, other) = tokio::join!(cached.newer_than(&seen, 1000), cached.newer_than(&seen, 1000));
-        assert_eq!((*one, *other), (1, 1));
+        let (one, two, three) = tokio::join!(cached.newer(1000), cached.newer(1000), cached.newer(1000));
+        // The first one's had begun when the others came, so they share one of their own.
+        assert_eq!([one, two, three].map(|value| *value.unwrap()), [1, 2, 2]);
     }
 }

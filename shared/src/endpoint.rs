@@ -8,7 +8,7 @@ use lambda_http::http::Response;
 use lambda_http::{Body, Error, Request, service_fn};
 use tokio::time::timeout;
 
-use crate::audit::{self, Line};
+use crate::audit::{Line, Outcome};
 use crate::config::Environment;
 use crate::failure::{Failure, Surface};
 use crate::log;
@@ -59,10 +59,9 @@ pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response
     };
     let line = Line {
         event: E::EVENT,
-        outcome: audit::outcome(reply.http()),
+        outcome: Outcome::of(reply.http()),
         function: E::NAME,
         request_id: &call.request_id,
-        source: Some(&call.source),
         status_code: Some(&reply.status_code),
         http: Some(reply.http()),
         milliseconds: milliseconds_since(started),

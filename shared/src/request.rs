@@ -54,11 +54,12 @@ impl Call {
         };
         let request_id =
             request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+        let source = source(gateway.http.source_ip.unwrap_or_default());
         Self {
             now: epoch_seconds(gateway.time_epoch),
             request_id,
-            source: source(gateway.http.source_ip.unwrap_or_default()),
-            notes: Notes::default(),
+            notes: Notes::of(&source),
+            source,
             request,
         }
     }
@@ -192,13 +193,18 @@ fn is_token_scheme(word: &str) -> bool {
 pub fn epoch_seconds(time_epoch: i64) -> i64 {
     const FIRST_MILLISECONDS: i64 = 100_000_000_000;
     match time_epoch {
-        #[expect(clippy::disallowed_methods, reason = "the event has no time")]
-        ..=0 => SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)),
+        ..=0 => machine_now(),
         1..FIRST_MILLISECONDS => time_epoch,
         _ => time_epoch / 1000,
     }
+}
+
+/// Epoch seconds by the machine's clock, for what comes with no time.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "there is no other clock")]
+pub fn machine_now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

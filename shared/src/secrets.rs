@@ -1,5 +1,6 @@
 //! Secrets Manager: reading, first writing and rotating secrets; and the pepper.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,16 +79,29 @@ pub async fn put_pending(client: &Client, id: &str, version: &str, text: &str) -
     put.map(|_| ()).map_err(|error| Failure::Internal(describe("PutSecretValue", &error)))
 }
 
-/// The id of the version that has a label.
+/// Which version has which label.
+#[derive(Debug)]
+pub struct Labels(HashMap<String, String>);
+
+impl Labels {
+    /// The id of the version that has a label.
+    #[must_use]
+    pub fn on(&self, label: &str) -> Option<&str> {
+        self.0.get(label).map(String::as_str)
+    }
+}
+
+/// Reads the labels of a secret's versions; a label is on one version at most.
 ///
 /// # Errors
 /// [`Failure::Internal`] when there is no such secret, or Secrets Manager does not answer.
-pub async fn version_labelled(client: &Client, id: &str, stage: &str) -> Result<Option<String>, Failure> {
+pub async fn labels(client: &Client, id: &str) -> Result<Labels, Failure> {
     let answer = client.describe_secret().secret_id(id).send().await;
     let answer = answer.map_err(|error| Failure::Internal(describe("DescribeSecret", &error)))?;
     let versions = answer.version_ids_to_stages.unwrap_or_default().into_iter();
-    let mut versions = versions.filter(|(_, stages)| stages.iter().any(|label| label == stage));
-    Ok(versions.next().map(|(version, _)| version))
+    let labels =
+        versions.flat_map(|(version, labels)| labels.into_iter().map(move |label| (label, version.clone())));
+    Ok(Labels(labels.collect()))
 }
 
 /// Moves the label [`CURRENT`] from one version to another.
@@ -101,14 +115,18 @@ pub async fn make_current(client: &Client, id: &str, from: Option<&str>, to: &st
     moved.map(|_| ()).map_err(|error| Failure::Internal(describe("UpdateSecretVersionStage", &error)))
 }
 
-/// Takes the label [`PENDING`] off a version.
+/// Takes the label [`PENDING`] off a version, if it is there.
 ///
 /// # Errors
-/// [`Failure::Internal`] when it is not there, or Secrets Manager does not answer.
+/// [`Failure::Internal`] when Secrets Manager does not answer.
 pub async fn clear_pending(client: &Client, id: &str, version: &str) -> Result<(), Failure> {
     let clearing = client.update_secret_version_stage().secret_id(id).version_stage(PENDING);
-    let cleared = clearing.remove_from_version_id(version).send().await;
-    cleared.map(|_| ()).map_err(|error| Failure::Internal(describe("UpdateSecretVersionStage", &error)))
+    match clearing.remove_from_version_id(version).send().await {
+        Ok(_) => Ok(()),
+        // It has gone by itself, or by this call, whose answer was lost.
+        Err(error) if error.code() == Some("InvalidParameterException") => Ok(()),
+        Err(error) => Err(Failure::Internal(describe("UpdateSecretVersionStage", &error))),
+    }
 }
 
 /// Has a secret rotated by its rotation function, and waits until that has finished.
@@ -121,7 +139,7 @@ pub async fn rotate(client: &Client, id: &str, patience: Duration) -> Result<(),
     let begun = begun.map_err(|error| Failure::Internal(describe("RotateSecret", &error)))?;
     let finished = async {
         let [mut pause, longest] = POLL;
-        while version_labelled(client, id, CURRENT).await? != begun.version_id {
+        while labels(client, id).await?.on(CURRENT) != begun.version_id.as_deref() {
             sleep(pause).await;
             pause = longest.min(pause * 2);
         }
@@ -132,45 +150,54 @@ pub async fn rotate(client: &Client, id: &str, patience: Duration) -> Result<(),
 }
 
 /// Writes the first version of a secret that has none and gives back what holds afterwards: `text`,
-/// or what was there already; and whether it was written. Two callers at once agree, since both
-/// write under one version id. The secret itself must be there: one that is made up by mistake
-/// would be a secret that nobody reads.
+/// or what was there already. Two callers at once agree, since both write under one version id. The secret
+/// itself must be there: one that is made up by mistake would be a secret that nobody reads.
 ///
 /// # Errors
 /// [`Failure::Internal`] when there is no such secret, or Secrets Manager does not answer.
-pub async fn ensure(client: &Client, id: &str, text: String) -> Result<(String, bool), Failure> {
+pub async fn ensure(client: &Client, id: &str, text: String) -> Result<String, Failure> {
     // Secrets Manager takes one content per ClientRequestToken and refuses a second one.
     const FIRST_VERSION: &str = "usher-first-version-00000000000000";
-    match client.get_secret_value().secret_id(id).send().await {
-        Ok(answer) => return Ok((answer.secret_string.unwrap_or_default(), false)),
-        Err(error) if error.code() == Some("ResourceNotFoundException") => {}
-        Err(error) => return Err(Failure::Internal(describe("GetSecretValue", &error))),
+    if let Some(there) = read_version(client, id, Version::Labelled(CURRENT)).await? {
+        return Ok(there);
     }
     let put =
         client.put_secret_value().secret_id(id).client_request_token(FIRST_VERSION).secret_string(&text);
     match put.send().await {
-        Ok(_) => Ok((text, true)),
-        Err(error) if error.code() == Some("ResourceExistsException") => Ok((read(client, id).await?, false)),
+        Ok(_) => Ok(text),
+        Err(error) if error.code() == Some("ResourceExistsException") => read(client, id).await,
         Err(error) => Err(Failure::Internal(describe("PutSecretValue", &error))),
     }
 }
 
-/// Brings a secret of its own to `text`, and makes it where there is none. Whether anything changed.
+/// What became of a secret that was to have a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// There was no such secret.
+    Created,
+    /// It had another text.
+    Updated,
+    /// It had this one.
+    Unchanged,
+}
+
+/// Brings a secret to `text`, and makes it where there is none.
 ///
 /// # Errors
 /// [`Failure::Internal`] when Secrets Manager does not answer.
-pub async fn keep(client: &Client, id: &str, text: &Private) -> Result<bool, Failure> {
+pub async fn write(client: &Client, id: &str, text: &Private) -> Result<Written, Failure> {
     let made = client.create_secret().name(id).secret_string(text.expose()).send().await;
     match made {
-        Ok(_) => return Ok(true),
+        Ok(_) => return Ok(Written::Created),
         Err(error) if error.code() == Some("ResourceExistsException") => {}
         Err(error) => return Err(Failure::Internal(describe("CreateSecret", &error))),
     }
-    if read(client, id).await? == text.expose() {
-        return Ok(false);
+    let current = read_version(client, id, Version::Labelled(CURRENT)).await?;
+    if current.as_deref() == Some(text.expose()) {
+        return Ok(Written::Unchanged);
     }
     let put = client.put_secret_value().secret_id(id).secret_string(text.expose()).send().await;
-    put.map(|_| true).map_err(|error| Failure::Internal(describe("PutSecretValue", &error)))
+    put.map(|_| Written::Updated).map_err(|error| Failure::Internal(describe("PutSecretValue", &error)))
 }
 
 /// The second secret's JSON: `{"pepper":"<base64>"}`. Secrets Manager can make it by itself

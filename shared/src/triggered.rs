@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::audit::{Line, Notes};
+use crate::audit::{Line, Notes, Outcome};
 use crate::config::Environment;
 use crate::endpoint::{contain, milliseconds_since, start};
 use crate::failure::Failure;
@@ -34,18 +34,7 @@ pub trait Triggered: Sized + Send + Sync + 'static {
         &self,
         event: Self::Event,
         notes: &Notes,
-    ) -> impl Future<Output = Result<Outcome<Self::Answer>, Failure>> + Send;
-}
-
-/// How an invocation ended.
-#[derive(Debug)]
-pub struct Outcome<T> {
-    /// What the service gets.
-    pub answer: T,
-    /// In the log's words: `success`, `denied`.
-    pub word: &'static str,
-    /// The address of whoever is behind it, where there is one.
-    pub source: Option<String>,
+    ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
 }
 
 /// Answers one invocation and writes its one line of log. What fails is an error of the invocation, which
@@ -57,29 +46,26 @@ pub async fn invoke<T: Triggered>(function: Arc<T>, event: LambdaEvent<Value>) -
     let started = Instant::now();
     let notes = Arc::new(Notes::default());
     let (handled, request_id) = (Arc::clone(&notes), event.context.request_id);
-    let outcome = contain(async move {
+    let answer = contain(async move {
         let event = serde_json::from_value(event.payload)
             .map_err(|_| Failure::Internal("the event cannot be read".into()))?;
-        let Outcome { answer, word, source } = function.handle(event, &handled).await?;
-        let answer = serde_json::to_value(answer)
-            .map_err(|_| Failure::Internal("the answer does not serialise".into()))?;
-        Ok(Outcome { answer, word, source })
+        let answer = function.handle(event, &handled).await?;
+        serde_json::to_value(answer).map_err(|_| Failure::Internal("the answer does not serialise".into()))
     });
-    let outcome = outcome.await;
-    let cause = outcome.as_ref().err().map(ToString::to_string);
+    let answer = answer.await;
+    let cause = answer.as_ref().err().map(ToString::to_string);
     let line = Line {
         event: T::EVENT,
-        outcome: outcome.as_ref().map_or("error", |outcome| outcome.word),
+        outcome: if cause.is_some() { Outcome::Error } else { Outcome::Success },
         function: T::NAME,
         request_id: &request_id,
-        source: outcome.as_ref().ok().and_then(|outcome| outcome.source.as_deref()),
         status_code: None,
         http: None,
         milliseconds: milliseconds_since(started),
         cause: cause.as_deref(),
     };
     line.write(&notes.about());
-    outcome.map(|outcome| outcome.answer).map_err(|_| "the function failed; its log says why".into())
+    answer.map_err(|_| "the function failed; its log says why".into())
 }
 
 /// The whole of a Lambda binary that a service invokes.

@@ -81,6 +81,7 @@ async fn sign_in(signs: &str, authenticates: &str) {
         "nonce": started["nonce"],
         "email": OLGA,
         "code": parameter("code"),
+        "iss": parameter("iss"),
         "error": false,
     });
     let tokens = client.post(LOGIN, body.clone()).await.expect(200, "A0000").tokens();

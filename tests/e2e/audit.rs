@@ -82,6 +82,9 @@ async fn a_sessions_life_can_be_followed() {
     expect(&app, &checked, &whose("session_check", "success"));
     let renewed = rotating.refresh(&tokens.refresh_token).await.expect(200, "W0000");
     expect(&app, &renewed, &whose("token_refresh", "success"));
+    let foreign = app.watch().refresh(&tokens.refresh_token).await.expect(401, "W2003");
+    let by_whom = json!({ "api_key": "acme-watch", "user": claim(&tokens, "sub"), "outcome": "denied" });
+    expect(&app, &foreign, &by_whom);
     app.advance(11);
     let reused = rotating.refresh(&tokens.refresh_token).await.expect(401, "W2003");
     expect(&app, &reused, &whose("token_refresh", "denied"));
@@ -144,6 +147,9 @@ async fn a_tv_and_who_answered_it() {
     let refused = app.authorized(&tokens.token).refuse(&code).await.expect(200, "W0000");
     expect(&app, &refused, &json!({ "event": "qr_answer", "detail": "refused", "user": ana }));
     let mut phone = Phone::open(&app, &app.watch().get_code("a television").await).await;
+    let wrong = phone.sign_in("ana", "wrong password").await;
+    let denied = json!({ "event": "qr_answer", "outcome": "denied", "detail": "password", "user": ana });
+    expect(&app, &wrong, &denied);
     let signed_in = phone.sign_in("ana", ANA).await;
     let wanted = json!({ "event": "qr_answer", "detail": "password", "user": ana, "enterprise": "acme" });
     expect(&app, &signed_in, &wanted);

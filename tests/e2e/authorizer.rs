@@ -1,5 +1,6 @@
 //! The authorizer for other stacks' routes, as API Gateway invokes it.
 
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 use tests::{ANA, App, OLGA, part};
 
@@ -137,7 +138,7 @@ async fn without_the_table_nothing_passes_and_nothing_is_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_one_read_and_none_for_a_token_that_is_forged() {
+async fn it_is_one_read_and_none_for_a_signature_that_is_forged() {
     let app = App::start().await;
     let ana = app.ana().await;
     app.forget_usage();
@@ -148,6 +149,23 @@ async fn it_is_one_read_and_none_for_a_token_that_is_forged() {
     let reversed: String = signature.chars().rev().collect();
     expect_denied(&app, &format!("{start}.{reversed}")).await;
     assert_eq!(app.dynamodb_calls("authorizer"), []);
+    // A name of a key that nobody has seen may be that of a new one.
+    let header = r#"{"alg":"ES256","typ":"at+jwt","kid":"made up"}"#;
+    let (_, rest) = ana.token.split_once('.').unwrap();
+    let unknown = format!("{}.{rest}", BASE64URL_NOPAD.encode(header.as_bytes()));
+    expect_denied(&app, &unknown).await;
+    assert_eq!(app.dynamodb_calls("authorizer"), [("dynamodb.GetItem".to_owned(), 1)]);
+    app.fail("dynamodb", "GetItem", "server_error", 3).await;
+    ask(&app, &unknown).await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_another_deployment_is_denied() {
+    let app = App::start().await;
+    let mut claims = part(&app.ana().await.token, 1);
+    expect_allowed(&app, &crate::tokens::signed(&app, "at+jwt", &claims).await).await;
+    claims["iss"] = json!("https://elsewhere.example");
+    expect_denied(&app, &crate::tokens::signed(&app, "at+jwt", &claims).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

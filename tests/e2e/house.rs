@@ -10,6 +10,7 @@ use lambda_http::{Context, LambdaEvent, RequestExt};
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 use shared::failure::Surface;
+use shared::token::keys::KeySecret;
 use tests::phone::Phone;
 use tests::{ANA, App, OLGA};
 
@@ -87,6 +88,32 @@ fn the_template_routes_each_path_with_and_without_a_trailing_slash() {
         let wanted = [route.path.to_owned(), format!("{}/{{slash+}}", route.path)];
         assert_eq!(routes, wanted.map(|path| (route.method.to_owned(), path)).into(), "{}", route.name);
     }
+}
+
+#[test]
+fn the_template_rotates_the_keys_and_exports_the_authorizer() {
+    let template: Yaml = serde_yaml_ng::from_str(&read("template.yaml")).unwrap();
+    let (resources, outputs) = (&template["Resources"], &template["Outputs"]);
+    let schedules: Vec<_> = resources
+        .as_mapping()
+        .unwrap()
+        .values()
+        .filter(|resource| resource["Type"] == "AWS::SecretsManager::RotationSchedule")
+        .collect();
+    let [schedule] = schedules[..] else { panic!("one schedule") };
+    assert_eq!(schedule["Properties"]["RotationRules"]["AutomaticallyAfterDays"], 30);
+    assert_eq!(schedule["DependsOn"], "KeyRotationPermission");
+    assert_ne!(schedule["Properties"]["RotateImmediatelyOnUpdate"], false, "it makes the first keys");
+    let made = resources["KeysSecret"]["Properties"]["GenerateSecretString"]["SecretStringTemplate"].as_str();
+    assert!(KeySecret::parse(made.unwrap()).unwrap().is_empty());
+    assert!(!outputs["AuthorizerArn"]["Export"]["Name"].is_null());
+    // What the function may read, what it looks for, and what an operator is told.
+    let login = &resources["AdminSsoLogin"]["Properties"];
+    let prefix = outputs["SsoSecrets"]["Value"].clone();
+    assert_eq!(login["Environment"]["Variables"]["USHER_SSO_SECRETS"], prefix);
+    let Yaml::Tagged(prefix) = prefix else { panic!("a !Sub") };
+    let policy = serde_yaml_ng::to_string(&login["Policies"]).unwrap();
+    assert!(policy.contains(&format!(":secret:{}/*", prefix.value.as_str().unwrap())), "{policy}");
 }
 
 #[test]

@@ -1,102 +1,18 @@
-//! Rotating the signing keys: the four steps, each run twice, given up and out of order; and rotations
-//! under load.
-//!
-//! The tests of the steps drive them one by one, as Secrets Manager does, against the stand-in or, with
-//! `USHER_SECRETSMANAGER`, another one that speaks its protocol (and `DynamoDB`'s).
+//! Rotating the signing keys under load, with AWS calls that fail; and [`steps`] one by one.
+
+mod steps;
 
 use std::collections::BTreeSet;
-use std::env;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use functions::{Invocation, TRIGGERS};
-use lambda_http::{Context, LambdaEvent};
 use serde_json::json;
-use shared::config::Environment;
-use shared::secrets::{self, CURRENT, PENDING, PREVIOUS, Version};
+use shared::secrets;
 use shared::store::Store;
 use shared::token::keys::{KeySecret, Role};
 use tests::{ANA, App, part};
-use ulid::Ulid;
-
-const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
-
-/// A table and a secret of one's own, and the function for them.
-struct Place {
-    environment: Environment,
-    client: Client,
-    function: Invocation,
-    _app: App,
-}
-
-impl Place {
-    async fn new() -> Self {
-        let app = App::start().await;
-        let mut environment = app.operator();
-        if let Ok(url) = env::var("USHER_SECRETSMANAGER") {
-            environment.aws = environment.aws.into_builder().endpoint_url(url).build();
-        }
-        let name = format!("usher-{}", Ulid::generate());
-        environment.keys_secret = format!("{name}/keys");
-        environment.pepper_secret = format!("{name}/pepper");
-        environment.table = name;
-        local::create_resources(&environment).await.unwrap();
-        let trigger = TRIGGERS.iter().find(|trigger| trigger.name == "key-rotation").unwrap();
-        let function = (trigger.build)(environment.clone()).await.unwrap();
-        Self { client: Client::new(&environment.aws), environment, function, _app: app }
-    }
-
-    async fn step(&self, step: &str, version: &str) -> Result<(), String> {
-        let secret = self.environment.keys_secret.clone();
-        self.invoke(json!({ "Step": step, "SecretId": secret, "ClientRequestToken": version })).await
-    }
-
-    async fn invoke(&self, event: serde_json::Value) -> Result<(), String> {
-        let answer = (self.function)(LambdaEvent::new(event, Context::default())).await;
-        answer.map(|_| ()).map_err(|error| error.to_string())
-    }
-
-    /// A whole rotation; the new version's id.
-    async fn rotate(&self) -> String {
-        let version = new_version();
-        for step in STEPS {
-            self.step(step, &version).await.unwrap();
-        }
-        version
-    }
-
-    async fn labelled(&self, stage: &str) -> Option<String> {
-        secrets::version_labelled(&self.client, &self.environment.keys_secret, stage).await.unwrap()
-    }
-
-    async fn set(&self, version: Version<'_>) -> Option<KeySecret> {
-        let text = secrets::read_version(&self.client, &self.environment.keys_secret, version).await.unwrap();
-        text.map(|text| KeySecret::parse(&text).unwrap())
-    }
-
-    async fn current(&self) -> KeySecret {
-        self.set(Version::Labelled(CURRENT)).await.unwrap()
-    }
-
-    async fn published(&self) -> BTreeSet<String> {
-        let keys = Store::new(&self.environment).published_keys().await.unwrap().unwrap_or_default().keys;
-        keys.into_iter().filter_map(|key| key.common.key_id).collect()
-    }
-
-    /// Whoever signs now is understood by everybody.
-    async fn expect_published(&self) {
-        let (current, published) = (self.current().await, self.published().await);
-        assert!(current.roles().all(|(kid, _)| published.contains(kid)));
-        assert_eq!(current.roles().filter(|(_, role)| *role == Role::Signing).count(), 1);
-    }
-}
-
-fn new_version() -> String {
-    // Secrets Manager's are of 36 characters.
-    format!("rotation-{}", Ulid::generate())
-}
 
 fn signing(set: &KeySecret) -> String {
     set.roles().find(|(_, role)| *role == Role::Signing).unwrap().0.to_owned()
@@ -104,123 +20,6 @@ fn signing(set: &KeySecret) -> String {
 
 fn waiting(set: &KeySecret) -> String {
     set.roles().find(|(_, role)| *role == Role::Waiting).unwrap().0.to_owned()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn steps_each_can_be_run_twice() {
-    let place = Place::new().await;
-    let first = place.rotate().await;
-    let before = place.current().await;
-    let version = new_version();
-    for _ in 0..2 {
-        place.step("createSecret", &version).await.unwrap();
-    }
-    let made = place.set(Version::Called(&version)).await.unwrap();
-    assert_eq!(place.labelled(PENDING).await.as_ref(), Some(&version));
-    assert_eq!(signing(&place.current().await), signing(&before), "nobody signs with it yet");
-    assert!(!place.published().await.contains(&waiting(&made)));
-    for _ in 0..2 {
-        place.step("setSecret", &version).await.unwrap();
-    }
-    assert!(place.published().await.contains(&waiting(&made)), "it is published before it signs");
-    assert_eq!(place.labelled(CURRENT).await, Some(first.clone()));
-    for step in ["testSecret", "testSecret", "finishSecret", "finishSecret"] {
-        place.step(step, &version).await.unwrap();
-    }
-    assert_eq!(place.labelled(CURRENT).await, Some(version.clone()));
-    assert_eq!(place.labelled(PREVIOUS).await, Some(first));
-    assert_eq!(place.labelled(PENDING).await, None);
-    // What was waiting signs, and what signed is there to verify.
-    let after = place.current().await;
-    assert_eq!(signing(&after), waiting(&before));
-    assert!(after.roles().any(|(kid, role)| kid == signing(&before) && matches!(role, Role::Retired(_))));
-    place.expect_published().await;
-    // From the beginning, long after: nothing is left to do.
-    for step in STEPS {
-        place.step(step, &version).await.unwrap();
-    }
-    assert_eq!(signing(&place.current().await), signing(&after));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn steps_can_end_anywhere_and_the_next_rotation_begins_anew() {
-    let place = Place::new().await;
-    place.rotate().await;
-    for done in 0..STEPS.len() {
-        let given_up = new_version();
-        let before = place.current().await;
-        for step in &STEPS[..done] {
-            place.step(step, &given_up).await.unwrap();
-        }
-        assert_eq!(signing(&place.current().await), signing(&before));
-        place.expect_published().await;
-        place.rotate().await;
-        assert_eq!(signing(&place.current().await), waiting(&before), "after {done} steps");
-        place.expect_published().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn steps_out_of_order_let_no_key_sign_that_is_not_published() {
-    let place = Place::new().await;
-    let first = place.rotate().await;
-    let version = new_version();
-    for step in &STEPS[1..] {
-        place.step(step, &version).await.unwrap_err();
-    }
-    place.step("createSecret", &version).await.unwrap();
-    for step in ["testSecret", "finishSecret"] {
-        place.step(step, &version).await.unwrap_err();
-    }
-    assert_eq!(place.labelled(CURRENT).await, Some(first));
-    place.expect_published().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn steps_begin_with_a_secret_that_has_no_keys() {
-    let place = Place::new().await;
-    assert!(place.current().await.is_empty() && place.published().await.is_empty());
-    place.rotate().await;
-    assert_eq!(place.current().await.roles().count(), 2);
-    place.expect_published().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn keys_are_not_lost_when_the_template_makes_the_secret_anew() {
-    let app = App::start().await;
-    let client = Client::new(&app.operator().aws);
-    let set = async || KeySecret::parse(&secrets::read(&client, "usher/keys").await.unwrap()).unwrap();
-    let before = set().await;
-    let put = client.put_secret_value().secret_id("usher/keys").client_request_token(new_version());
-    put.secret_string(r#"{"keys":[],"placeholder":"x"}"#).send().await.unwrap();
-    rotate(&app).await;
-    assert_eq!(signing(&set().await), waiting(&before));
-    // Without the version before, new keys would end every session: nothing is published then.
-    for _ in 0..2 {
-        let put = client.put_secret_value().secret_id("usher/keys").client_request_token(new_version());
-        put.secret_string(r#"{"keys":[]}"#).send().await.unwrap();
-    }
-    let version = new_version();
-    let event = |step| json!({ "Step": step, "SecretId": "usher/keys", "ClientRequestToken": version });
-    app.stack.invoke("key-rotation", event("createSecret")).await.unwrap();
-    app.stack.invoke("key-rotation", event("setSecret")).await.unwrap_err();
-    app.anonymous().get("/.well-known/jwks.json").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn steps_for_another_secret_or_of_another_name_do_nothing() {
-    let place = Place::new().await;
-    let version = new_version();
-    for event in [
-        json!({ "Step": "createSecret", "SecretId": "usher/other", "ClientRequestToken": version }),
-        json!({ "Step": "dropSecret", "SecretId": place.environment.keys_secret, "ClientRequestToken": version }),
-        json!({ "SecretId": place.environment.keys_secret, "ClientRequestToken": version }),
-        json!(null),
-    ] {
-        place.invoke(event).await.unwrap_err();
-    }
-    assert!(place.set(Version::Called(&version)).await.is_none());
-    assert!(place.current().await.is_empty() && place.published().await.is_empty());
 }
 
 pub(crate) async fn rotate(app: &App) {
@@ -339,4 +138,29 @@ async fn no_private_key_is_in_the_log_or_the_table() {
         assert!(!table.contains(private) && app.log_of(private).is_empty());
     }
     assert_eq!(found, 2, "one signs, one waits");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_not_lost_when_the_template_makes_the_secret_anew() {
+    let app = App::start().await;
+    let client = Client::new(&app.operator().aws);
+    let set = async || KeySecret::parse(&secrets::read(&client, "usher/keys").await.unwrap()).unwrap();
+    let before = set().await;
+    let put =
+        client.put_secret_value().secret_id("usher/keys").secret_string(r#"{"keys":[],"placeholder":"x"}"#);
+    put.send().await.unwrap();
+    rotate(&app).await;
+    assert_eq!(signing(&set().await), waiting(&before));
+    // Without the version before, new keys would end every session: nothing is published then.
+    for text in [r#"{"keys":[]}"#, r#"{"keys":[],"placeholder":"y"}"#] {
+        let put = client.put_secret_value().secret_id("usher/keys").secret_string(text);
+        put.send().await.unwrap();
+    }
+    let store = Store::new(&app.operator());
+    let published = store.published_keys().await.unwrap();
+    let version = "of-keys-that-are-not-lost-0000000000";
+    let event = |step| json!({ "Step": step, "SecretId": "usher/keys", "ClientRequestToken": version });
+    app.stack.invoke("key-rotation", event("createSecret")).await.unwrap();
+    app.stack.invoke("key-rotation", event("setSecret")).await.unwrap_err();
+    assert_eq!(store.published_keys().await.unwrap(), published);
 }

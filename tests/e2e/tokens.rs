@@ -96,7 +96,7 @@ async fn a_foreign_key_of_the_same_name_is_refused() {
 }
 
 /// Signs `claims` with the stack's own key, as nobody outside can.
-async fn signed(app: &App, kind: &str, claims: &Value) -> String {
+pub(crate) async fn signed(app: &App, kind: &str, claims: &Value) -> String {
     let (name, pkcs8) = app.signing_key().await;
     let mut header = Header::new(Algorithm::ES256);
     (header.typ, header.kid) = (Some(kind.into()), Some(name));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Notes every value of a field that must not be logged.
 pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
-    const PRIVATE: [&str; 16] = [
+    const PRIVATE: [&str; 17] = [
         "password",
         "new_password",
         "pin",
@@ -25,6 +25,7 @@ pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
         "client_secret",
         "state",
         "nonce",
+        "code",
     ];
     match value {
         Value::Object(fields) => {

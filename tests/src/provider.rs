@@ -85,8 +85,6 @@ pub enum Trouble {
     NotJson,
     /// The connection closes without an answer.
     Closed,
-    /// The token endpoint does not take the code.
-    InvalidGrant,
     /// The token endpoint does not take the client.
     InvalidClient,
 }
@@ -455,7 +453,6 @@ async fn handle(
             let nothing = stream::iter([Err::<Bytes, _>(io::Error::other("closed"))]);
             return reply(200, "application/json", Body::from_stream(nothing));
         }
-        Some(Trouble::InvalidGrant) => Err((400, "invalid_grant")),
         Some(Trouble::InvalidClient) => Err((401, "invalid_client")),
         None | Some(Trouble::Slow | Trouble::Huge | Trouble::Status(_)) => right(),
     };

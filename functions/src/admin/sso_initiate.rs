@@ -8,7 +8,7 @@ use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
 use shared::identity;
 use shared::limits;
-use shared::oidc::{self, Providers};
+use shared::oidc::{AuthorizationRequest, Providers};
 use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
@@ -63,12 +63,13 @@ impl Endpoint for SsoInitiate {
             return Err(by_source.refusal(now));
         }
 
-        let [state, nonce, verifier] = [oidc::random(), oidc::random(), oidc::random()];
-        let secrets = [&state, &nonce, &verifier];
-        let redirect = self.providers.authorization_url(&sso, secrets, now).await?;
-        if !self.store.begin_sso(ent, &state, &State::new(&key, &sso, secrets, now)).await? {
+        let request = AuthorizationRequest::new();
+        let redirect = self.providers.authorization_url(&sso, &request, now).await?;
+        let state = State::new(&key, &sso, &request, now);
+        if !self.store.begin_sso(ent, &request.state, &state).await? {
             return Err(Failure::Internal("a new state was taken".into()));
         }
+        let AuthorizationRequest { state, nonce, .. } = request;
         Ok(Reply::success(Self::SURFACE, Sent { state, nonce, redirect }))
     }
 }

@@ -5,6 +5,9 @@
 //! with opening the session. A provider that does not answer leaves the state as it was; whatever it
 //! refuses uses it up.
 
+use std::time::Duration;
+
+use shared::api_key::PresentedKey;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::crypto;
@@ -25,13 +28,18 @@ use shared::store::sso::{Link, State};
 use shared::store::user::User;
 use shared::store::{Key, Operation, Store, TransactWriteItem, parse};
 use shared::token::issue::Issuer;
+use tokio::time::timeout;
 
 /// The longest state or nonce that is read, in characters; ours have 43.
 const MAX_RANDOM: usize = 128;
 /// The longest authorization code that is read, in characters.
 const MAX_CODE: usize = 4096;
 
-/// How often a first sight is looked at again that met another one of the same person.
+/// How long all calls to the provider may take together, so that the state can be let go within the
+/// call's deadline.
+const PROVIDER_PATIENCE: Duration = Duration::from_secs(6);
+
+/// How often an account is looked at that changes between reading it and opening the session.
 const ATTEMPTS: u32 = 3;
 
 struct Request {
@@ -58,6 +66,16 @@ impl Request {
     }
 }
 
+/// A sign-in whose state this call holds.
+struct Held<'a> {
+    call: &'a Call,
+    key: &'a PresentedKey,
+    enterprise: &'a Enterprise,
+    sso: &'a Sso,
+    state_key: &'a Key,
+    operation: &'a Operation,
+}
+
 /// Somebody whom the provider has sent.
 struct Arrival<'a> {
     sso: &'a Sso,
@@ -65,6 +83,15 @@ struct Arrival<'a> {
     person: Person,
     /// Who has that address here.
     by_email: Option<Identity>,
+}
+
+/// Whose session it is going to be.
+struct Account {
+    holder: Holder,
+    /// What there is to write besides.
+    writes: Vec<TransactWriteItem>,
+    /// What that makes, for the log: a `link` to the account, or a `user`.
+    made: Option<&'static str>,
 }
 
 /// The endpoint.
@@ -106,49 +133,71 @@ impl Endpoint for SsoLogin {
         key.authorize(parse(api_key)?, Self::SURFACE, now)?;
         let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
         let sso = enterprise.sso.as_ref().ok_or(Failure::NotAllowed("Single sign-on is not enabled"))?;
-        let state = parse::<State>(state)?.ok_or(Failure::Credentials)?;
+        let state = parse::<State>(state)?.ok_or_else(|| refused(call, "state"))?;
         let verifier = state.open(&key, sso, [&request.state, &request.nonce], now);
-        let verifier = verifier.ok_or(Failure::Credentials)?;
+        let verifier = verifier.ok_or_else(|| refused(call, "state"))?;
+        let by_email = parse::<Identity>(by_email)?;
         let operation = Operation::new();
         if !self.store.hold_sso(&state_key, &operation, now).await? {
-            return Err(Failure::Credentials);
+            return Err(refused(call, "state"));
         }
-
-        let person = match self.identify(ent, sso, &request, &verifier, now).await {
-            Ok(person) if person.has_address(&email) => person,
-            Ok(_) => return self.refuse(call, &state_key, "ID token: another e-mail address").await,
-            Err(Refusal::Refused(why)) => return self.refuse(call, &state_key, why).await,
-            Err(unavailable) => {
-                self.store.release_sso(&state_key, &operation).await?;
-                return Err(unavailable.into());
-            }
+        let held = Held {
+            call,
+            key: &key,
+            enterprise: &enterprise,
+            sso,
+            state_key: &state_key,
+            operation: &operation,
         };
-        let arrival = Arrival { sso, ent, person, by_email: parse(by_email)? };
-        let session_seconds = enterprise.settings.refresh_seconds(false);
+        let outcome = self.sign_in(&held, &request, &verifier, by_email).await;
+        match &outcome {
+            Ok(_) => {}
+            // Nobody could be asked: it can be tried again.
+            Err(Failure::Internal(_)) => {
+                if let Err(failed) = self.store.release_sso(&state_key, &operation).await {
+                    tracing::warn!(target: "usher", function = Self::NAME, request_id = call.request_id, cause = %failed, "release");
+                }
+            }
+            Err(_) => self.store.end_sso(&state_key, &operation).await?,
+        }
+        outcome
+    }
+}
+
+impl SsoLogin {
+    /// Asks the provider who has come, and opens their session.
+    async fn sign_in(
+        &self,
+        held: &Held<'_>,
+        request: &Request,
+        verifier: &Private,
+        by_email: Option<Identity>,
+    ) -> Result<Reply, Failure> {
+        let Held { call, key, enterprise, sso, .. } = held;
+        let (ent, now) = (enterprise.id.as_str(), call.now);
+        let person = self.identify(held, request, verifier).await?;
+        let seconds = enterprise.settings.refresh_seconds(false);
+        let arrival = Arrival { sso, ent, person, by_email };
         for _ in 0..ATTEMPTS {
-            let Some((holder, mut writes)) = self.recognise(&arrival).await? else {
-                return self.refuse(call, &state_key, "nobody who may sign in").await;
-            };
-            let is_first_sight = !writes.is_empty();
-            let session = Session::new(&holder, &key, Self::SURFACE, now, session_seconds);
-            writes.insert(0, self.store.spending_sso(&state_key, &operation));
+            let Account { holder, mut writes, made } =
+                self.account_of(&arrival).await?.ok_or_else(|| refused(call, "not_an_admin"))?;
+            let session = Session::new(&holder, key, Self::SURFACE, now, seconds);
+            writes.insert(0, self.store.spending_sso(held.state_key, held.operation));
             writes.push(self.store.opening_session(ent, &session)?);
             match self.store.transact(writes).await? {
                 Ok(()) => {
                     call.notes.add(|about| {
                         about.user = Some(holder.user.clone());
                         about.session = Some(session.id.clone());
-                        if is_first_sight {
-                            (about.object, about.object_id) = (Some("user"), Some(holder.user.clone()));
-                        }
+                        about.object = made;
+                        about.object_id = made.map(|_| holder.user.clone());
                     });
                     let tokens = self.issuer.both(ent, &session, &holder.roles, now)?;
                     return Ok(Reply::success(Self::SURFACE, tokens));
                 }
-                // Another call has taken the state meanwhile.
-                Err(cancelled) if cancelled.failed[0] => return Err(Failure::Credentials),
-                // Somebody was seen for the first time meanwhile: the same person, or another one of that
-                // address.
+                // Another call has taken the state since.
+                Err(cancelled) if cancelled.failed[0] => return Err(refused(call, "state")),
+                // The account was tied or changed since it was read: it is looked at again.
                 Err(_) => {}
             }
         }
@@ -156,50 +205,44 @@ impl Endpoint for SsoLogin {
             about.object = Some("user");
             about.object_id = arrival.by_email.as_ref().map(|identity| identity.user.clone());
         });
-        self.refuse(call, &state_key, "somebody else at the provider").await
+        Err(refused(call, "tied_to_another_subject"))
     }
-}
 
-impl SsoLogin {
+    /// Who has come: what the provider says, held against what the application does.
     async fn identify(
         &self,
-        ent: &str,
-        sso: &Sso,
+        held: &Held<'_>,
         request: &Request,
         verifier: &Private,
-        now: i64,
-    ) -> Result<Person, Refusal> {
+    ) -> Result<Person, Failure> {
+        let Held { call, enterprise, sso, .. } = held;
         if request.issuer.as_ref().is_some_and(|issuer| issuer.expose() != sso.issuer) {
-            return Err(Refusal::Refused("the answer is another provider's"));
+            return Err(refused(call, "iss_of_another_provider"));
         }
-        let code = request.code.as_ref().ok_or(Refusal::Refused("the provider answered with an error"))?;
-        let client_secret = self.client_secrets.get(ent, now).await?;
+        let code = request.code.as_ref().ok_or_else(|| refused(call, "provider_error"))?;
+        let client_secret = self.client_secrets.get(&enterprise.id, sso, call.now).await?;
         let returned = Returned { code, verifier, nonce: &request.nonce, client_secret: &client_secret };
-        self.providers.identify(sso, returned, now).await
+        let answer = timeout(PROVIDER_PATIENCE, self.providers.identify(sso, returned, call.now)).await;
+        match answer.map_err(|_| Failure::Internal("identity provider: took too long in all".into()))? {
+            Ok(person) if person.has_address(&canonical(request.email.expose())) => Ok(person),
+            Ok(_) => Err(refused(call, "email_of_another")),
+            Err(Refusal::Refused(reason)) => Err(refused(call, reason)),
+            Err(Refusal::Unavailable(cause)) => Err(Failure::Internal(cause)),
+        }
     }
 
-    /// Uses the state up and refuses the call.
-    async fn refuse(&self, call: &Call, state: &Key, why: &'static str) -> Result<Reply, Failure> {
-        call.notes.add(|about| about.detail = Some(why));
-        self.store.end_sso(state).await?;
-        Err(Failure::Credentials)
-    }
-
-    /// Whose session it is going to be, and what else there is to write: by the provider's `sub`, and at
-    /// first sight by the e-mail address.
-    async fn recognise(
-        &self,
-        arrival: &Arrival<'_>,
-    ) -> Result<Option<(Holder, Vec<TransactWriteItem>)>, Failure> {
+    /// Whose account it is: by the provider's `sub`, and where that has not been seen yet by the e-mail
+    /// address.
+    async fn account_of(&self, arrival: &Arrival<'_>) -> Result<Option<Account>, Failure> {
         let Arrival { sso, ent, person, by_email } = arrival;
         let [link] = self.store.read([&Link::key(ent, &sso.issuer, person)]).await?;
-        let Some(Link { user }) = parse::<Link>(link)? else { return self.first_sight(arrival) };
+        let Some(Link { user }) = parse::<Link>(link)? else { return self.link(arrival) };
         let known = match by_email {
             Some(identity) if identity.user == user => Some(identity.clone()),
             // They have another address at the provider than here.
             _ => self.by_user(ent, &user).await?,
         };
-        Ok(known.filter(may_sign_in).map(|identity| (holder(&identity), Vec::new())))
+        Ok(known.filter(may_sign_in).map(|identity| Account::of(&identity, None, Vec::new())))
     }
 
     async fn by_user(&self, ent: &str, user: &str) -> Result<Option<Identity>, Failure> {
@@ -210,25 +253,25 @@ impl SsoLogin {
         Ok(parse::<Identity>(identity)?.filter(|identity| identity.user == user))
     }
 
-    fn first_sight(
-        &self,
-        arrival: &Arrival<'_>,
-    ) -> Result<Option<(Holder, Vec<TransactWriteItem>)>, Failure> {
+    /// Ties a `sub` that has not been seen to the account of that address, or to a new one.
+    fn link(&self, arrival: &Arrival<'_>) -> Result<Option<Account>, Failure> {
         let Arrival { sso, ent, person, by_email } = arrival;
-        let (identity, mut writes) = match by_email {
+        let mut account = match by_email {
             Some(identity) if may_sign_in(identity) => {
-                // As they were read: not disabled, nor somebody else's account, since.
-                (identity.clone(), vec![self.store.requiring_user(ent, &identity.user, identity.epoch)])
+                // As it was read: the account is not disabled, nor the address somebody else's, since.
+                let address = canonical(person.email.expose());
+                let unchanged = self.store.requiring_name(ent, &address, identity);
+                Account::of(identity, Some("link"), vec![unchanged])
             }
-            None if sso.provisions(person.email.expose()) => self.newcomer(ent, person)?,
+            None if sso.provisions(person.email.expose()) => self.provision(ent, person)?,
             _ => return Ok(None),
         };
-        writes.extend(self.store.linking(ent, &identity.user, &sso.issuer, person)?);
-        Ok(Some((holder(&identity), writes)))
+        account.writes.extend(self.store.linking(ent, &account.holder.user, &sso.issuer, person)?);
+        Ok(Some(account))
     }
 
-    /// An admin whom nobody has entered before.
-    fn newcomer(&self, ent: &str, person: &Person) -> Result<(Identity, Vec<TransactWriteItem>), Failure> {
+    /// Just-in-time provisioning: a new account of an admin.
+    fn provision(&self, ent: &str, person: &Person) -> Result<Account, Failure> {
         let identity = Identity {
             user: crypto::new_id(),
             username: person.email.clone(),
@@ -236,7 +279,7 @@ impl SsoLogin {
             password_hash: None,
             epoch: 0,
             roles: vec!["admin".to_owned()],
-            surfaces: vec!["admin".to_owned()],
+            surfaces: vec![Surface::Admin.name().to_owned()],
             disabled: false,
             self_registered: false,
         };
@@ -244,7 +287,20 @@ impl SsoLogin {
         for name in identity.names() {
             writes.push(self.store.claiming_name(ent, &name, &identity)?);
         }
-        Ok((identity, writes))
+        Ok(Account::of(&identity, Some("user"), writes))
+    }
+}
+
+impl Account {
+    fn of(identity: &Identity, made: Option<&'static str>, writes: Vec<TransactWriteItem>) -> Self {
+        let holder = Holder {
+            user: identity.user.clone(),
+            epoch: identity.epoch,
+            roles: identity.roles.clone(),
+            amr: vec!["sso".to_owned()],
+            vouching: None,
+        };
+        Self { holder, writes, made }
     }
 }
 
@@ -252,12 +308,8 @@ fn may_sign_in(identity: &Identity) -> bool {
     identity.may_use(Surface::Admin.name())
 }
 
-fn holder(identity: &Identity) -> Holder {
-    Holder {
-        user: identity.user.clone(),
-        epoch: identity.epoch,
-        roles: identity.roles.clone(),
-        amr: vec!["sso".to_owned()],
-        vouching: None,
-    }
+/// A refusal, with its reason for the log.
+fn refused(call: &Call, reason: &'static str) -> Failure {
+    call.notes.add(|about| about.reason = Some(reason));
+    Failure::Credentials
 }

@@ -2,6 +2,7 @@
 //! answer of whoever gave them. The browser needs no API key: the code names the enterprise, and the
 //! limits are those of a login.
 
+use shared::audit::Outcome as Ended;
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
@@ -63,6 +64,7 @@ impl QrSubmit {
         };
         let verified = match self.sign_in.verify(call, Gate::Passed(&visit.enterprise), credential).await {
             Err(Failure::Credentials) => {
+                call.notes.add(|about| about.outcome = Some(Ended::Denied));
                 let text = match form {
                     Form::Password => "The user name or the password is wrong.",
                     Form::Pin => "The PIN is wrong.",

@@ -8,7 +8,7 @@
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use lambda_http::http::header;
 use serde::Serialize;
-use shared::audit::Notes;
+use shared::audit::{Notes, Outcome};
 use shared::config::Environment;
 use shared::failure::{Failure, Surface};
 use shared::request::{epoch_seconds, parse_user_token, source};
@@ -16,7 +16,7 @@ use shared::store::Store;
 use shared::store::session::Live;
 use shared::token::keys;
 use shared::token::verify::Verifier;
-use shared::triggered::{Outcome, Triggered};
+use shared::triggered::Triggered;
 
 /// The simple response.
 #[derive(Debug, Default, Serialize)]
@@ -58,14 +58,18 @@ impl Triggered for Authorizer {
         Ok(Self { verifier: Verifier::new(keys, &environment.public_url, &surfaces), store })
     }
 
-    async fn handle(&self, event: Self::Event, notes: &Notes) -> Result<Outcome<Answer>, Failure> {
-        let (word, answer) = match self.authorize(&event, notes).await {
-            Ok(context) => ("success", Answer { is_authorized: true, context: Some(context) }),
+    async fn handle(&self, event: Self::Event, notes: &Notes) -> Result<Answer, Failure> {
+        let address = event.request_context.http.source_ip.clone().map(source);
+        notes.add(|about| about.source = address);
+        match self.authorize(&event, notes).await {
+            Ok(context) => Ok(Answer { is_authorized: true, context: Some(context) }),
             // No answer of the table is no answer here: API Gateway turns it into a 500.
-            Err(Failure::Internal(cause)) => return Err(Failure::Internal(cause)),
-            Err(_) => ("denied", Answer::default()),
-        };
-        Ok(Outcome { answer, word, source: event.request_context.http.source_ip.map(source) })
+            Err(Failure::Internal(cause)) => Err(Failure::Internal(cause)),
+            Err(_) => {
+                notes.add(|about| about.outcome = Some(Outcome::Denied));
+                Ok(Answer::default())
+            }
+        }
     }
 }
 

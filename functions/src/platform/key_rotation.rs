@@ -10,11 +10,11 @@ use serde::Deserialize;
 use shared::audit::Notes;
 use shared::config::Environment;
 use shared::failure::Failure;
-use shared::request::epoch_seconds;
-use shared::secrets::{self, CURRENT, PREVIOUS, Version};
+use shared::request::machine_now;
+use shared::secrets::{self, CURRENT, PENDING, PREVIOUS, Version};
 use shared::store::Store;
 use shared::token::keys::{self, KeySecret};
-use shared::triggered::{Outcome, Triggered};
+use shared::triggered::Triggered;
 
 /// What Secrets Manager sends.
 #[derive(Debug, Deserialize)]
@@ -64,7 +64,7 @@ impl Triggered for KeyRotation {
         })
     }
 
-    async fn handle(&self, event: Event, notes: &Notes) -> Result<Outcome<()>, Failure> {
+    async fn handle(&self, event: Event, notes: &Notes) -> Result<(), Failure> {
         let Event { step, secret_id, client_request_token: version } = event;
         notes.add(|about| {
             about.detail = Some(match step {
@@ -78,46 +78,64 @@ impl Triggered for KeyRotation {
         if secret_id != self.secret {
             return Err(Failure::Internal("the secret is not that of the signing keys".into()));
         }
-        let current = secrets::version_labelled(&self.client, &self.secret, CURRENT).await?;
-        // Once it signs, there is nothing left to do.
-        if current.as_ref() != Some(&version) {
-            match step {
-                Step::Create => self.create(&version).await?,
-                Step::Set => keys::publish(&self.store, &self.made(&version).await?).await?,
-                Step::Test => keys::require_published(&self.store, &self.made(&version).await?).await?,
-                Step::Finish => {
-                    // Once more: a key that signs and is not published would lock everybody out.
-                    keys::require_published(&self.store, &self.made(&version).await?).await?;
-                    secrets::make_current(&self.client, &self.secret, current.as_deref(), &version).await?;
-                    // Left there, it would stand in the way of a rotation after somebody has put another
-                    // version in this one's place.
-                    secrets::clear_pending(&self.client, &self.secret, &version).await?;
-                }
+        let labels = secrets::labels(&self.client, &self.secret).await?;
+        let (current, pending) = (labels.on(CURRENT), labels.on(PENDING));
+        if current == Some(&version) {
+            // It signs. A rotation that was cut off at its very end has left this.
+            return if pending == current { self.clear_pending(&version).await } else { Ok(()) };
+        }
+        // A step that comes late, of a rotation that was given up, must not undo a later one.
+        if pending.is_some_and(|pending| pending != version) {
+            return Err(Failure::Internal("another rotation is under way".into()));
+        }
+        match step {
+            Step::Create => self.create(current, &version).await,
+            Step::Set => keys::publish(&self.store, &self.made(current, &version).await?).await,
+            Step::Test => keys::require_published(&self.store, &self.made(current, &version).await?).await,
+            Step::Finish => {
+                // Once more: a key that signs and is not published would lock everybody out.
+                keys::require_published(&self.store, &self.made(current, &version).await?).await?;
+                secrets::make_current(&self.client, &self.secret, current, &version).await?;
+                self.clear_pending(&version).await
             }
         }
-        Ok(Outcome { answer: (), word: "success", source: None })
     }
 }
 
 impl KeyRotation {
-    async fn create(&self, version: &str) -> Result<(), Failure> {
+    async fn create(&self, current: Option<&str>, version: &str) -> Result<(), Failure> {
         if self.read(Version::Called(version)).await?.is_some() {
             return Ok(());
         }
+        let mut set = match current {
+            Some(current) => self.read(Version::Called(current)).await?,
+            None => None,
+        };
         // A set without keys is what the template makes, and makes again when its text is changed there:
         // the keys are in the version before, then.
-        let mut set = self.read(Version::Labelled(CURRENT)).await?;
         if set.as_ref().is_none_or(KeySecret::is_empty) {
             set = self.read(Version::Labelled(PREVIOUS)).await?;
         }
-        let next = set.unwrap_or_default().rotated(epoch_seconds(0))?;
+        let next = set.unwrap_or_default().rotated(current, machine_now())?;
         secrets::put_pending(&self.client, &self.secret, version, &next.to_text()).await
     }
 
-    /// The set that the first step has made.
-    async fn made(&self, version: &str) -> Result<KeySecret, Failure> {
+    /// The set that the first step has made, for the place of the version that is there now. When that is
+    /// another one by now, since somebody has changed the secret by hand, the rotation is given up.
+    async fn made(&self, current: Option<&str>, version: &str) -> Result<KeySecret, Failure> {
         let made = self.read(Version::Called(version)).await?;
-        made.ok_or_else(|| Failure::Internal("the version of this rotation has not been made".into()))
+        let made =
+            made.ok_or_else(|| Failure::Internal("the version of this rotation has not been made".into()))?;
+        if made.may_replace(current) {
+            return Ok(made);
+        }
+        self.clear_pending(version).await?;
+        Err(Failure::Internal("the secret was changed during the rotation, which is given up".into()))
+    }
+
+    /// Takes the rotation's label off. Left there, it would stand in the way of the next one.
+    async fn clear_pending(&self, version: &str) -> Result<(), Failure> {
+        secrets::clear_pending(&self.client, &self.secret, version).await
     }
 
     async fn read(&self, version: Version<'_>) -> Result<Option<KeySecret>, Failure> {

@@ -64,13 +64,14 @@ impl Secrets {
         let Ok(answer) = self.change(operation, &request) else {
             return failure("secretsmanager", 500, "InternalServiceError");
         };
-        if operation == "RotateSecret"
-            && let Ok(begun) = &answer
-        {
-            let (secrets, id, version) =
-                (Arc::clone(self), begun["Name"].clone(), begun["VersionId"].clone());
-            // Beside the answer, as on AWS.
-            tokio::spawn(async move { secrets.rotate(&id, &version).await });
+        if operation == "RotateSecret" {
+            // One that was not finished is gone on with, although the call is refused.
+            let id = request["SecretId"].clone();
+            if let Some(version) = self.pending(&id) {
+                let secrets = Arc::clone(self);
+                // Beside the answer, as on AWS.
+                tokio::spawn(async move { secrets.rotate(&id, &version.into()).await });
+            }
         }
         match answer {
             Ok(body) => Answer::ok("application/x-amz-json-1.1", body.to_string()),
@@ -83,6 +84,12 @@ impl Secrets {
         let answer = carry_out(&mut secrets, operation, request);
         self.save(&secrets)?;
         Ok(answer)
+    }
+
+    /// The version that a rotation is making.
+    fn pending(&self, id: &Value) -> Option<String> {
+        let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        stored.get(id.as_str()?)?.labels.get(PENDING).cloned()
     }
 
     /// Runs the four steps, from the first one again where one fails.
@@ -167,8 +174,11 @@ impl Secret {
 
     fn put(&mut self, token: &str, text: String, stages: &[&str]) -> Result<Value, &'static str> {
         let there = self.versions.get(token).cloned().flatten();
-        if there.is_some_and(|there| there != text) {
-            return Err("ResourceExistsException");
+        match there {
+            Some(there) if there != text => return Err("ResourceExistsException"),
+            // Sent again: not even the labels move.
+            Some(_) => return Ok(json!({ "VersionId": token, "VersionStages": self.stages_of(token) })),
+            None => {}
         }
         self.versions.insert(token.to_owned(), Some(text));
         for stage in stages {

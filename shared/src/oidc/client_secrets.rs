@@ -4,28 +4,67 @@ use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_secretsmanager::Client;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::Refusal;
 use crate::config::Environment;
+use crate::failure::Failure;
 use crate::private::Private;
 use crate::secrets;
+use crate::store::enterprise::Sso;
 
 /// Seconds for which a client secret is kept.
 const KEPT: i64 = 60;
 
-/// The name of the secret that holds an enterprise's client secret.
+/// The name of the secret that holds an enterprise's client secret; for `prefix` see
+/// [`Environment::sso_secrets`].
 #[must_use]
-pub fn name(environment: &Environment, enterprise: &str) -> String {
-    format!("{}/{enterprise}", environment.sso_secrets)
+pub fn name(prefix: &str, enterprise: &str) -> String {
+    format!("{prefix}/{enterprise}")
+}
+
+/// A secret's JSON. It says whose it is, so that it is never sent to a provider that has taken the place of
+/// another.
+#[derive(Clone, Serialize, Deserialize)]
+struct ClientSecret {
+    issuer: String,
+    client_id: String,
+    #[serde(rename = "client_secret")]
+    text: Private,
+}
+
+impl ClientSecret {
+    fn is_for(&self, sso: &Sso) -> bool {
+        (&self.issuer, &self.client_id) == (&sso.issuer, &sso.client_id)
+    }
+}
+
+/// The text of the secret that holds `client_secret`.
+///
+/// # Panics
+/// Never: strings serialise.
+#[must_use]
+pub fn text(sso: &Sso, client_secret: &Private) -> Private {
+    let secret = ClientSecret {
+        issuer: sso.issuer.clone(),
+        client_id: sso.client_id.clone(),
+        text: client_secret.clone(),
+    };
+    serde_json::to_string(&secret).expect("strings serialise").into()
+}
+
+/// Whether a secret's text holds the client secret for this provider.
+#[must_use]
+pub fn is_for(text: &str, sso: &Sso) -> bool {
+    serde_json::from_str::<ClientSecret>(text).is_ok_and(|secret| secret.is_for(sso))
 }
 
 /// The client secrets, as a warm function keeps them.
 pub struct ClientSecrets {
     client: Client,
-    environment: Environment,
+    prefix: String,
     /// By enterprise, with the epoch seconds at which each was read.
-    kept: Mutex<HashMap<String, (i64, Private)>>,
+    kept: Mutex<HashMap<String, (i64, ClientSecret)>>,
 }
 
 impl fmt::Debug for ClientSecrets {
@@ -39,21 +78,23 @@ impl ClientSecrets {
     #[must_use]
     pub fn new(environment: &Environment) -> Self {
         let client = Client::new(&environment.aws);
-        Self { client, environment: environment.clone(), kept: Mutex::default() }
+        Self { client, prefix: environment.sso_secrets.clone(), kept: Mutex::default() }
     }
 
-    /// An enterprise's client secret.
+    /// An enterprise's client secret at its provider.
     ///
     /// # Errors
-    /// [`Refusal::Unavailable`] when it is not there, or Secrets Manager does not answer.
-    pub async fn get(&self, enterprise: &str, now: i64) -> Result<Private, Refusal> {
+    /// [`Failure::Internal`] when there is none for this provider, or Secrets Manager does not answer.
+    pub async fn get(&self, enterprise: &str, sso: &Sso, now: i64) -> Result<Private, Failure> {
         let kept = self.kept.lock().await.get(enterprise).cloned();
-        if let Some((_, secret)) = kept.filter(|(read_at, _)| now - read_at < KEPT) {
-            return Ok(secret);
+        if let Some((_, secret)) = kept.filter(|(read_at, kept)| now - read_at < KEPT && kept.is_for(sso)) {
+            return Ok(secret.text);
         }
-        let text = secrets::read(&self.client, &name(&self.environment, enterprise)).await;
-        let secret = Private::from(text.map_err(|failure| Refusal::Unavailable(failure.to_string()))?);
+        let text = secrets::read(&self.client, &name(&self.prefix, enterprise)).await?;
+        let secret = serde_json::from_str::<ClientSecret>(&text).ok().filter(|secret| secret.is_for(sso));
+        let secret =
+            secret.ok_or_else(|| Failure::Internal("the client secret is for another provider".into()))?;
         self.kept.lock().await.insert(enterprise.to_owned(), (now, secret.clone()));
-        Ok(secret)
+        Ok(secret.text)
     }
 }

@@ -66,11 +66,11 @@ impl Http {
     /// Sends a form to the token endpoint.
     pub(super) async fn post_form<T: DeserializeOwned>(
         &self,
-        what: &str,
         url: &str,
         form: &Private,
         authorization: Option<&Private>,
     ) -> Result<T, Refusal> {
+        let what = "token";
         let mut request = HttpRequest::new(SdkBody::from(form.expose()));
         request.set_uri(url).map_err(|_| failed(what, "is not at a URL"))?;
         request.set_method("POST").map_err(|_| failed(what, "cannot be called"))?;
@@ -80,9 +80,7 @@ impl Http {
         }
         match self.send(what, request).await? {
             (200, body) => parse(what, &body),
-            (400..=499, body) if is_about_the_code(&body) => {
-                Err(Refusal::Refused("token endpoint: refused the code"))
-            }
+            (400..=499, body) if is_about_the_code(&body) => Err(Refusal::Refused("code_refused")),
             (status, _) => Err(failed(what, &format!("answered {status}"))),
         }
     }
@@ -118,11 +116,9 @@ fn parse<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|_| failed(what, "did not answer in the JSON that it must"))
 }
 
-/// Whether an error is about what the browser brought, and not about us: the code is wrong, spent or too
-/// old. Providers say so with one status or another.
+/// Whether the code is wrong, spent or too old (RFC 6749 §5.2). Providers say so with one status or another.
 fn is_about_the_code(body: &[u8]) -> bool {
-    let answer = serde_json::from_slice::<ErrorAnswer>(body);
-    answer.is_ok_and(|answer| ["invalid_grant", "invalid_request"].contains(&answer.error.as_str()))
+    serde_json::from_slice::<ErrorAnswer>(body).is_ok_and(|answer| answer.error == "invalid_grant")
 }
 
 fn failed(what: &str, how: &str) -> Refusal {

@@ -13,6 +13,11 @@ use crate::private::Private;
 /// Seconds by which a provider's clock may be ahead of ours.
 const LEEWAY: i64 = 60;
 
+/// The reason of a token whose key is not published.
+pub(super) const KEY_UNKNOWN: &str = "id_token_key_unknown";
+/// The reason of a token whose signature is not its key's.
+pub(super) const SIGNATURE: &str = "id_token_signature";
+
 /// The algorithms that are taken: none, and those of a shared secret, are not among them.
 const ALGORITHMS: [(Algorithm, KeyAlgorithm); 4] = [
     (Algorithm::RS256, KeyAlgorithm::RS256),
@@ -82,17 +87,16 @@ enum Audience {
 /// # Errors
 /// [`Refusal::Refused`].
 pub fn header(token: &Private) -> Result<Header, Refusal> {
-    let header = decode_header(token.expose()).map_err(|_| Refusal::Refused("ID token: unreadable"))?;
+    let header = decode_header(token.expose()).map_err(|_| Refusal::Refused("id_token_unreadable"))?;
     if !ALGORITHMS.iter().any(|(algorithm, _)| *algorithm == header.alg) || header.crit.is_some() {
-        return Err(Refusal::Refused("ID token: algorithm not taken"));
+        return Err(Refusal::Refused("id_token_algorithm"));
     }
     Ok(header)
 }
 
 /// The key that a token names, for signatures of the token's algorithm. A token without `kid` has the
 /// only one that suits.
-#[must_use]
-pub fn key_for<'a>(header: &Header, keys: &'a [Jwk]) -> Option<&'a Jwk> {
+fn key_for<'a>(header: &Header, keys: &'a [Jwk]) -> Option<&'a Jwk> {
     let mut suitable = keys.iter().filter(|key| suits(key, header.alg));
     match &header.kid {
         Some(kid) => suitable.find(|key| key.common.key_id.as_ref() == Some(kid)),
@@ -122,11 +126,12 @@ fn suits(key: &Jwk, algorithm: Algorithm) -> bool {
 pub fn verify(
     token: &Private,
     header: &Header,
-    key: &Jwk,
+    keys: &[Jwk],
     expected: &Expected<'_>,
     now: i64,
 ) -> Result<Person, Refusal> {
-    let key = DecodingKey::from_jwk(key).map_err(|_| Refusal::Refused("ID token: key damaged"))?;
+    let key = key_for(header, keys).ok_or(Refusal::Refused(KEY_UNKNOWN))?;
+    let key = DecodingKey::from_jwk(key).map_err(|_| Refusal::Refused("id_token_key_damaged"))?;
     // The library checks the signature. It would judge times by the machine's clock and not by the
     // call's, so the claims are checked here.
     let mut signature_only = Validation::new(header.alg);
@@ -135,10 +140,10 @@ pub fn verify(
     signature_only.validate_nbf = false;
     signature_only.validate_aud = false;
     let claims = decode::<Value>(token.expose(), &key, &signature_only)
-        .map_err(|_| Refusal::Refused("ID token: signature"))?
+        .map_err(|_| Refusal::Refused(SIGNATURE))?
         .claims;
     let claims: Claims =
-        serde_json::from_value(claims).map_err(|_| Refusal::Refused("ID token: a claim is missing"))?;
+        serde_json::from_value(claims).map_err(|_| Refusal::Refused("id_token_claim_missing"))?;
     let audiences = match &claims.aud {
         Audience::One(audience) => std::slice::from_ref(audience),
         Audience::Many(audiences) => audiences,
@@ -151,28 +156,29 @@ pub fn verify(
     let (now, latest) = (now as f64, (now + LEEWAY) as f64);
     let nonce = claims.nonce.as_ref().map(Private::expose).unwrap_or_default();
     if claims.iss != expected.issuer {
-        return Err(Refusal::Refused("ID token: iss"));
+        return Err(Refusal::Refused("id_token_iss"));
     }
     if !is_for_us {
-        return Err(Refusal::Refused("ID token: aud"));
+        return Err(Refusal::Refused("id_token_aud"));
     }
     if claims.exp.is_nan()
         || claims.exp <= now
         || claims.iat > latest
         || claims.nbf.is_some_and(|nbf| nbf > latest)
     {
-        return Err(Refusal::Refused("ID token: exp, iat or nbf"));
+        return Err(Refusal::Refused("id_token_time"));
     }
     if !crypto::equal(nonce.as_bytes(), expected.nonce.expose().as_bytes()) {
-        return Err(Refusal::Refused("ID token: nonce"));
+        return Err(Refusal::Refused("id_token_nonce"));
     }
     if claims.sub.expose().is_empty() || claims.sub.expose().len() > 255 {
-        return Err(Refusal::Refused("ID token: sub"));
+        return Err(Refusal::Refused("id_token_sub"));
     }
-    let is_unverified = [Value::from(false), Value::from("false")].contains(&claims.email_verified);
+    // A provider that does not say is believed; see docs/security.md.
+    let is_verified = [Value::Null, Value::from(true), Value::from("true")].contains(&claims.email_verified);
     match claims.email {
-        Some(email) if !is_unverified => Ok(Person { subject: claims.sub, email }),
-        Some(_) => Err(Refusal::Refused("ID token: the e-mail address is not verified")),
-        None => Err(Refusal::Refused("ID token: no e-mail address")),
+        Some(email) if is_verified => Ok(Person { subject: claims.sub, email }),
+        Some(_) => Err(Refusal::Refused("email_not_verified")),
+        None => Err(Refusal::Refused("email_missing")),
     }
 }

@@ -37,7 +37,7 @@ const REFETCHED_AFTER: i64 = 30;
 pub enum Refusal {
     /// The provider does not answer, or not as a provider does. For the log.
     Unavailable(String),
-    /// The provider, or its ID token, says no. For the log.
+    /// The provider, or its ID token, says no: the log's `reason`.
     Refused(&'static str),
 }
 
@@ -83,6 +83,32 @@ impl fmt::Debug for Providers {
     }
 }
 
+/// The random parts of one authorization request: 256 bits each, 43 characters.
+#[derive(Debug)]
+pub struct AuthorizationRequest {
+    /// What the browser must bring back.
+    pub state: Private,
+    /// What the ID token must repeat.
+    pub nonce: Private,
+    /// The secret half of PKCE (RFC 7636).
+    pub verifier: Private,
+}
+
+impl AuthorizationRequest {
+    /// A new request.
+    #[must_use]
+    pub fn new() -> Self {
+        let random = || BASE64URL_NOPAD.encode(&crypto::random::<32>()).into();
+        Self { state: random(), nonce: random(), verifier: random() }
+    }
+}
+
+impl Default for AuthorizationRequest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// What the browser brought back, with what was noted when it was sent there.
 #[derive(Debug)]
 pub struct Returned<'a> {
@@ -110,7 +136,7 @@ impl Providers {
     pub async fn authorization_url(
         &self,
         sso: &Sso,
-        [state, nonce, verifier]: [&Private; 3],
+        request: &AuthorizationRequest,
         now: i64,
     ) -> Result<String, Refusal> {
         let discovery = self.discovery(sso, now).await?;
@@ -120,9 +146,9 @@ impl Providers {
             .append_pair("response_type", "code")
             .append_pair("scope", "openid profile email")
             .append_pair("redirect_uri", &sso.redirect_uri)
-            .append_pair("state", state.expose())
-            .append_pair("nonce", nonce.expose())
-            .append_pair("code_challenge", &challenge(verifier))
+            .append_pair("state", request.state.expose())
+            .append_pair("nonce", request.nonce.expose())
+            .append_pair("code_challenge", &challenge(&request.verifier))
             .append_pair("code_challenge_method", "S256")
             .finish();
         let separator = if endpoint.contains('?') { '&' } else { '?' };
@@ -140,12 +166,20 @@ impl Providers {
         let mut keys = self.keys(&discovery, now).await?;
         let token = self.exchange(sso, &discovery, &returned).await?;
         let header = id_token::header(&token)?;
-        if id_token::key_for(&header, &keys).is_none() {
-            keys = self.newer_keys(&discovery, &keys, now).await?;
-        }
-        let key = id_token::key_for(&header, &keys).ok_or(Refusal::Refused("ID token: key unknown"))?;
         let expected = Expected { issuer: &sso.issuer, client_id: &sso.client_id, nonce: returned.nonce };
-        id_token::verify(&token, &header, key, &expected, now)
+        // What may be the sign of a key that is newer than those we have.
+        let is_unknown = |refusal: &Refusal| match refusal {
+            Refusal::Refused(id_token::KEY_UNKNOWN) => true,
+            Refusal::Refused(id_token::SIGNATURE) => header.kid.is_none(),
+            _ => false,
+        };
+        match id_token::verify(&token, &header, &keys, &expected, now) {
+            Err(refusal) if is_unknown(&refusal) => {
+                keys = self.newer_keys(&discovery, &keys, now).await?;
+                id_token::verify(&token, &header, &keys, &expected, now)
+            }
+            verified => verified,
+        }
     }
 
     fn known(&self, issuer: &str) -> Arc<Mutex<Known>> {
@@ -203,8 +237,9 @@ impl Providers {
             Some((_, keys)) => Ok(Arc::clone(keys)),
             None if known.refetched_at.is_some_and(|at| now - at < REFETCHED_AFTER) => Ok(Arc::clone(seen)),
             None => {
+                let keys = self.fetch_keys(discovery, &mut known, now).await?;
                 known.refetched_at = Some(now);
-                self.fetch_keys(discovery, &mut known, now).await
+                Ok(keys)
             }
         }
     }
@@ -235,8 +270,7 @@ impl Providers {
     ) -> Result<Private, Refusal> {
         let (form, authorization) = token_request(sso, discovery, returned)?;
         let endpoint = &discovery.token_endpoint;
-        let answer: TokenAnswer =
-            self.http.post_form("token", endpoint, &form, authorization.as_ref()).await?;
+        let answer: TokenAnswer = self.http.post_form(endpoint, &form, authorization.as_ref()).await?;
         Ok(answer.id_token)
     }
 }
@@ -268,12 +302,6 @@ fn token_request(
         return Err(unavailable(what));
     };
     Ok((form.finish().into(), authorization))
-}
-
-/// A new `state`, `nonce` or PKCE verifier: 256 random bits, 43 characters.
-#[must_use]
-pub fn random() -> Private {
-    BASE64URL_NOPAD.encode(&crypto::random::<32>()).into()
 }
 
 /// The public half of PKCE (RFC 7636 §4.2).
@@ -310,7 +338,7 @@ mod tests {
     fn the_challenge_is_that_of_rfc_7636() {
         let verifier = Private::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
         assert_eq!(challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-        assert_eq!(random().expose().len(), 43);
+        assert_eq!(AuthorizationRequest::new().verifier.expose().len(), 43);
     }
 
     #[test]

@@ -155,13 +155,20 @@ impl EnterpriseEntry {
             name: self.name.clone(),
             domains: self.domains.clone(),
             settings: self.settings.clone(),
-            sso: self.sso.as_ref().map(|sso| Sso {
-                issuer: sso.issuer.clone(),
-                client_id: sso.client_id.clone(),
-                redirect_uri: sso.redirect_uri.clone(),
-                jit: sso.jit,
-                email_domains: sso.email_domains.clone(),
-            }),
+            sso: self.sso.as_ref().map(SsoEntry::wanted),
+        }
+    }
+}
+
+impl SsoEntry {
+    /// As the table holds it.
+    pub(super) fn wanted(&self) -> Sso {
+        Sso {
+            issuer: self.issuer.clone(),
+            client_id: self.client_id.clone(),
+            redirect_uri: self.redirect_uri.clone(),
+            jit: self.jit,
+            email_domains: self.email_domains.clone(),
         }
     }
 }
@@ -191,11 +198,10 @@ impl Document {
         keys.find_map(|entry| entry.key.as_ref().filter(|_| entry.surface == "watch" && !entry.revoked))
     }
 
-    /// Whether it has client secrets for single sign-on, which are kept in secrets of their own.
+    /// Whether an enterprise has single sign-on, whose client secret is kept in a secret of its own.
     #[must_use]
-    pub fn has_client_secrets(&self) -> bool {
-        let providers = self.enterprises.iter().filter_map(|enterprise| enterprise.sso.as_ref());
-        providers.into_iter().any(|sso| sso.client_secret.is_some())
+    pub fn has_sso(&self) -> bool {
+        self.enterprises.iter().any(|enterprise| enterprise.sso.is_some())
     }
 
     /// Reads and checks a file.

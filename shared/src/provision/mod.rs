@@ -17,7 +17,7 @@ use crate::crypto;
 use crate::failure::Failure;
 use crate::oidc::client_secrets;
 use crate::private::Private;
-use crate::secrets;
+use crate::secrets::{self, Version, Written};
 use crate::store::api_key::ApiKey;
 use crate::store::enterprise::Enterprise;
 use crate::store::{Store, parse};
@@ -69,8 +69,9 @@ impl Report {
     }
 }
 
-/// Brings what `environment` names to what `document` says, and makes the pepper where there is none. What differs is written item by item; a run that was cut off is
-/// finished by the next one. `report` tells what was done, whatever the outcome.
+/// Brings what `environment` names to what `document` says, and makes the pepper where there is none.
+/// What differs is written item by item; a run that was cut off is finished by the next one. `report`
+/// tells what was done, whatever the outcome.
 ///
 /// # Errors
 /// [`Failure::Internal`] with a text for the operator, when AWS does not answer, a name is taken by
@@ -80,7 +81,7 @@ pub async fn run(environment: &Environment, document: &Document, report: &mut Re
     // Before anything is made: a wrong table must not leave keys behind.
     store.published_keys().await?;
     let client = Client::new(&environment.aws);
-    let (pepper, _) = secrets::ensure(&client, &environment.pepper_secret, secrets::new_pepper()).await?;
+    let pepper = secrets::ensure(&client, &environment.pepper_secret, secrets::new_pepper()).await?;
     let pepper = secrets::parse_pepper(&pepper)?;
     let provisioner = Provisioner { store: &store, pepper: &pepper, client: &client, environment };
     provisioner.apply(document, report).await
@@ -97,7 +98,7 @@ impl Provisioner<'_> {
     async fn apply(&self, document: &Document, report: &mut Report) -> Result<(), Failure> {
         for entry in &document.enterprises {
             // First, so that nobody is sent to a provider without it.
-            self.client_secret(entry, report).await?;
+            self.sso(entry, report).await?;
             self.enterprise(entry, report).await?;
             for key in &entry.api_keys {
                 self.api_key(&entry.id, key, report).await?;
@@ -116,24 +117,36 @@ impl Provisioner<'_> {
         Ok(())
     }
 
-    async fn client_secret(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
+    /// Keeps the client secret for single sign-on, and warns of what lets nobody in.
+    async fn sso(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
+        let mut warn = |what: &str| {
+            report.changes.push(Change::Warning(format!("enterprise {}: {what}", entry.id)));
+        };
         let Some(sso) = &entry.sso else {
             if entry.settings.sso_only {
-                let what = format!("enterprise {}: sso_only without sso lets no admin in", entry.id);
-                report.changes.push(Change::Warning(what));
+                warn("sso_only without sso lets no admin in");
             }
             return Ok(());
         };
-        if let Some(secret) = &sso.client_secret {
-            let id = client_secrets::name(self.environment, &entry.id);
-            let what = format!("SSO client secret of {}", entry.id);
-            let changed = secrets::keep(self.client, &id, secret).await?;
-            report.changes.push(if changed { Change::Updated(what) } else { Change::Unchanged(what) });
-        }
         if sso.jit && sso.email_domains.is_empty() {
-            let what = format!("enterprise {}: sso.jit lets nobody in without sso.email_domains", entry.id);
-            report.changes.push(Change::Warning(what));
+            warn("sso.jit lets nobody in without sso.email_domains");
         }
+        let id = client_secrets::name(&self.environment.sso_secrets, &entry.id);
+        let Some(secret) = &sso.client_secret else {
+            let current = Version::Labelled(secrets::CURRENT);
+            let kept = secrets::read_version(self.client, &id, current).await?;
+            if !kept.is_some_and(|kept| client_secrets::is_for(&kept, &sso.wanted())) {
+                warn("sso has no client_secret for this provider yet, and lets nobody in without it");
+            }
+            return Ok(());
+        };
+        let (what, text) =
+            (format!("SSO client secret of {}", entry.id), client_secrets::text(&sso.wanted(), secret));
+        report.changes.push(match secrets::write(self.client, &id, &text).await? {
+            Written::Created => Change::Created(what),
+            Written::Updated => Change::Updated(what),
+            Written::Unchanged => Change::Unchanged(what),
+        });
         Ok(())
     }
 

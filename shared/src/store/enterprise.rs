@@ -88,10 +88,10 @@ pub struct Sso {
     pub client_id: String,
     /// Where the provider sends the browser back to.
     pub redirect_uri: String,
-    /// Whether a first sign-in creates the admin,
+    /// Whether a first sign-in creates the admin (just-in-time provisioning).
     #[serde(default)]
     pub jit: bool,
-    /// when the domain of their e-mail address is one of these.
+    /// The domains of e-mail addresses for which it does, in lower case.
     #[serde(default)]
     pub email_domains: Vec<String>,
 }

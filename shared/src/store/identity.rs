@@ -1,7 +1,7 @@
 //! Identities: what a login needs, once under the canonical user name and once under the canonical
 //! e-mail address. Both copies change in one transaction.
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Key, Store, item, text, write};
@@ -98,6 +98,23 @@ impl Store {
                 .expression_attribute_names("#user", "user")
                 .expression_attribute_values(":user", text(&identity.user))
         ))
+    }
+
+    /// Requires that a name is still this user's, at their epoch, and that they may sign in, as a part of a
+    /// transaction.
+    #[must_use]
+    pub fn requiring_name(&self, enterprise: &str, name: &str, identity: &Identity) -> TransactWriteItem {
+        write!(
+            condition_check,
+            ConditionCheck::builder()
+                .table_name(&self.table)
+                .set_key(Some(Identity::key(enterprise, name).attributes()))
+                .condition_expression("#user = :user AND epoch = :epoch AND disabled = :no")
+                .expression_attribute_names("#user", "user")
+                .expression_attribute_values(":user", text(&identity.user))
+                .expression_attribute_values(":epoch", super::number(identity.epoch))
+                .expression_attribute_values(":no", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
+        )
     }
 
     /// Removes a copy that belongs to `user`, as a write of a transaction.

@@ -3,6 +3,7 @@
 //! A person is known by the provider's `sub`, once they have been seen. Two items say so, and are written
 //! together: one by which a `sub` finds its user, and one that keeps a user from being given a second `sub`.
 
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use super::{Error, Key, Operation, Store, item, number, write};
 use crate::api_key::PresentedKey;
 use crate::aws::describe;
 use crate::crypto;
+use crate::oidc::AuthorizationRequest;
 use crate::oidc::id_token::Person;
 use crate::private::Private;
 use crate::store::enterprise::Sso;
@@ -18,9 +20,12 @@ use crate::store::enterprise::Sso;
 /// Seconds within which a person must be back from the provider.
 pub const LIFETIME: i64 = 10 * 60;
 
-/// Seconds for which a call may hold a sign-in: longer than a call lasts
+/// Seconds for which a call may hold a sign-in: longer than a call lasts, with the start of its function
 /// ([`crate::endpoint::DEADLINE`]).
-const HELD: i64 = 10;
+const HELD: i64 = 30;
+
+/// How often the provider may be asked about one sign-in, when it does not answer.
+const MOST_TRIES: i64 = 10;
 
 /// A sign-in that is under way. It is removed when it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,13 +48,13 @@ pub struct State {
 impl State {
     /// A sign-in that begins at `now`.
     #[must_use]
-    pub fn new(key: &PresentedKey, sso: &Sso, [state, nonce, verifier]: [&Private; 3], now: i64) -> Self {
+    pub fn new(key: &PresentedKey, sso: &Sso, request: &AuthorizationRequest, now: i64) -> Self {
         Self {
             api_key: key.id.clone(),
             api_key_hash: key.hash(),
             issuer: sso.issuer.clone(),
-            nonce_hash: crypto::sha256_hex(nonce.expose().as_bytes()),
-            sealed_verifier: crypto::seal_once(state.expose(), verifier.expose()),
+            nonce_hash: crypto::sha256_hex(request.nonce.expose().as_bytes()),
+            sealed_verifier: crypto::seal_once(request.state.expose(), request.verifier.expose()),
             expires_at: now + LIFETIME,
         }
     }
@@ -127,11 +132,14 @@ impl Store {
             .client
             .update_item()
             .set_key(Some(key.attributes()))
-            .update_expression("SET holder = :operation, held_until = :until")
+            .update_expression("SET held_by = :operation, held_until = :until ADD tries :one")
             .condition_expression(
-                "expires_at > :now AND (attribute_not_exists(holder) OR held_until <= :now OR holder = :operation)",
+                "expires_at > :now AND (attribute_not_exists(tries) OR tries < :most) AND \
+                 (attribute_not_exists(held_by) OR held_until <= :now OR held_by = :operation)",
             )
             .expression_attribute_values(":operation", operation.value())
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":most", number(MOST_TRIES))
             .expression_attribute_values(":until", number(now + HELD))
             .expression_attribute_values(":now", number(now));
         Ok(self.update(request).await?.is_ok())
@@ -146,8 +154,8 @@ impl Store {
             .client
             .update_item()
             .set_key(Some(key.attributes()))
-            .update_expression("REMOVE holder, held_until")
-            .condition_expression("holder = :operation")
+            .update_expression("REMOVE held_by, held_until")
+            .condition_expression("held_by = :operation")
             .expression_attribute_values(":operation", operation.value());
         // Not held any more is as good, for an answer that was lost.
         self.update(request).await.map(|_| ())
@@ -161,7 +169,7 @@ impl Store {
             Delete::builder()
                 .table_name(&self.table)
                 .set_key(Some(key.attributes()))
-                .condition_expression("holder = :operation")
+                .condition_expression("held_by = :operation")
                 .expression_attribute_values(":operation", operation.value())
         )
     }
@@ -170,9 +178,20 @@ impl Store {
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn end_sso(&self, key: &Key) -> Result<(), Error> {
-        let request = self.client.delete_item().table_name(&self.table).set_key(Some(key.attributes()));
-        request.send().await.map(|_| ()).map_err(|error| Error(describe("DeleteItem", &error)))
+    pub async fn end_sso(&self, key: &Key, operation: &Operation) -> Result<(), Error> {
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .condition_expression("held_by = :operation")
+            .expression_attribute_values(":operation", operation.value());
+        match request.send().await {
+            Ok(_) => Ok(()),
+            // It is gone, for an answer that was lost, or another call's by now.
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Err(error) => Err(Error(describe("DeleteItem", &error))),
+        }
     }
 
     /// Notes who a user is at a provider, where neither of the two has been seen before, as writes of a

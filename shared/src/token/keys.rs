@@ -31,6 +31,9 @@ pub struct KeySecret {
     #[serde(default)]
     signing: String,
     keys: Vec<StoredKey>,
+    /// The secret's version that this set was made from, and alone may take the place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -98,13 +101,19 @@ impl KeySecret {
         }
     }
 
-    /// The set after a rotation at `now`: the key that waited signs, a new one waits, the one that signed
-    /// is retired, and those are left out whose last token has expired. Of an empty set: a key that signs
-    /// and one that waits.
+    /// Whether it may take the place of the version called `current`.
+    #[must_use]
+    pub fn may_replace(&self, current: Option<&str>) -> bool {
+        self.replaces.as_deref() == current
+    }
+
+    /// The set after a rotation at `now` (epoch seconds), for the place of the version called `current`:
+    /// the key that waited signs, a new one waits, the one that signed is retired, and those are left out
+    /// whose last token has expired. Of an empty set: a key that signs and one that waits.
     ///
     /// # Errors
     /// [`Failure::Internal`] when no key can be made, or one of the set is damaged.
-    pub fn rotated(&self, now: i64) -> Result<Self, Failure> {
+    pub fn rotated(&self, current: Option<&str>, now: i64) -> Result<Self, Failure> {
         let mut keys = Vec::new();
         let mut signing = None;
         for key in &self.keys {
@@ -130,7 +139,7 @@ impl KeySecret {
             kid
         };
         keys.push(StoredKey::generate()?);
-        Ok(Self { signing, keys })
+        Ok(Self { signing, keys, replaces: current.map(ToOwned::to_owned) })
     }
 
     /// The public half, as it is published.
@@ -299,7 +308,7 @@ mod tests {
     use super::*;
 
     fn first() -> KeySecret {
-        KeySecret::parse(r#"{"keys":[]}"#).unwrap().rotated(1000).unwrap()
+        KeySecret::parse(r#"{"keys":[]}"#).unwrap().rotated(None, 1000).unwrap()
     }
 
     fn kids(set: &KeySecret) -> Vec<(String, Role)> {
@@ -324,7 +333,7 @@ mod tests {
     #[test]
     fn the_key_that_waited_signs_and_the_one_that_signed_is_kept_in_public() {
         let before = first();
-        let after = before.rotated(2000).unwrap();
+        let after = before.rotated(Some("first"), 2000).unwrap();
         let (old, new) = (kids(&before), kids(&after));
         assert_eq!([old[0].1, old[1].1], [Role::Signing, Role::Waiting]);
         assert_eq!(new[0], (old[0].0.clone(), Role::Retired(2000)));
@@ -336,9 +345,10 @@ mod tests {
 
     #[test]
     fn a_key_is_published_until_its_last_token_has_expired() {
-        let set = first().rotated(2000).unwrap();
+        let set = first().rotated(Some("first"), 2000).unwrap();
         let retired = kids(&set)[0].0.clone();
-        let has = |now| kids(&set.rotated(now).unwrap()).iter().any(|(kid, _)| *kid == retired);
+        let has =
+            |now| kids(&set.rotated(Some("second"), now).unwrap()).iter().any(|(kid, _)| *kid == retired);
         assert!(has(2000 + PUBLISHED_AFTER - 1));
         assert!(!has(2000 + PUBLISHED_AFTER));
     }
@@ -347,7 +357,7 @@ mod tests {
     fn a_set_without_a_waiting_key_makes_the_one_that_signs() {
         let mut set = first();
         set.keys.pop();
-        let rotated = set.rotated(2000).unwrap();
+        let rotated = set.rotated(Some("first"), 2000).unwrap();
         assert_eq!(
             kids(&rotated).into_iter().map(|(_, role)| role).collect::<Vec<_>>(),
             [Role::Retired(2000), Role::Signing, Role::Waiting]

@@ -72,21 +72,11 @@ pub struct RefreshClaims {
 impl AccessClaims {
     /// Notes whose token it is.
     pub fn note(&self, notes: &Notes) {
-        note(notes, [&self.ent, &self.client_id, &self.sub, &self.sid]);
+        notes.add(|about| {
+            about.enterprise = Some(self.ent.clone());
+            about.api_key = Some(self.client_id.clone());
+            about.user = Some(self.sub.clone());
+            about.session = Some(self.sid.clone());
+        });
     }
-}
-
-impl RefreshClaims {
-    /// Notes whose token it is.
-    pub fn note(&self, notes: &Notes) {
-        note(notes, [&self.ent, &self.client_id, &self.sub, &self.sid]);
-    }
-}
-
-fn note(notes: &Notes, whose: [&String; 4]) {
-    let [enterprise, api_key, user, session] = whose.map(|id| Some(id.clone()));
-    notes.add(|about| {
-        (about.enterprise, about.api_key) = (enterprise, api_key);
-        (about.user, about.session) = (user, session);
-    });
 }

@@ -20,7 +20,10 @@ async fn the_published_body_gives_the_published_answer() {
         assert!(redirect.contains(&format!("{name}={}", answer.body[name].as_str().unwrap())), "{redirect}");
     }
     let again = studio.begin().await;
-    assert_ne!((&again.state, &again.nonce), (&studio.begin().await.state, &studio.begin().await.nonce));
+    for (name, other) in [("state", again.state), ("nonce", again.nonce)] {
+        assert_ne!(answer.body[name], other);
+        assert_eq!(other.len(), 43);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,6 +136,8 @@ async fn a_provider_that_does_not_answer_is_given_up_after_three_seconds() {
     let answer = answer.expect(500, "A5000");
     let line = &studio.app.log_of(answer.header("x-request-id"))[0];
     assert_eq!(line["cause"], "identity provider: discovery took too long");
+    // Ours are three seconds; the deadline of the whole call would be nine.
+    assert!((2_900..6_000).contains(&line["milliseconds"].as_u64().unwrap()), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,4 +152,19 @@ async fn an_address_begins_300_in_a_quarter_of_an_hour() {
     other.post(INITIATE, json!({ "username": OLGA_AT })).await.expect(200, "A0000");
     studio.app.advance(900);
     admin.post(INITIATE, json!({ "username": OLGA_AT })).await.expect(200, "A0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_fails_is_5000_and_a_lost_answer_is_none() {
+    let studio = Studio::open().await;
+    let admin = studio.app.admin();
+    for operation in ["BatchGetItem", "UpdateItem", "PutItem"] {
+        studio.app.fail("dynamodb", operation, "server_error", 3).await;
+        let answer = admin.post(INITIATE, json!({ "username": OLGA_AT })).await.expect(500, "A5000");
+        assert!(!answer.text.contains("dynamodb") && !answer.text.contains(operation), "{answer:?}");
+        studio.app.fail("dynamodb", operation, "lost_response", 1).await;
+        let begun = studio.begin().await;
+        let code = studio.provider.sign_in(&begun.redirect, OLGA_AT, "olga-1");
+        studio.login(&begun, OLGA_AT, &code).await.expect(200, "A0000");
+    }
 }

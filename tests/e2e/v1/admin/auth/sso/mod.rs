@@ -39,18 +39,22 @@ impl Studio {
     pub(crate) async fn changed(change: impl FnOnce(&mut Value)) -> Self {
         let provider = Provider::start(|| 0).await;
         let app = App::changed(|document| {
-            document["enterprises"][0]["sso"] = json!({
-                "issuer": provider.issuer(),
-                "client_id": CLIENT_ID,
-                "client_secret": CLIENT_SECRET,
-                "redirect_uri": REDIRECT_URI,
-            });
+            document["enterprises"][0]["sso"] = sso(&provider);
             change(document);
         })
         .await;
         let world = Arc::clone(&app.stack.world);
         provider.set_clock(move || world.clock.now());
         Self { app, provider }
+    }
+
+    /// Applies the document again, changed.
+    async fn apply(&self, change: impl FnOnce(&mut Value)) {
+        let changed = |document: &mut Value| {
+            document["enterprises"][0]["sso"] = sso(&self.provider);
+            change(document);
+        };
+        self.app.apply(changed).await;
     }
 
     /// The provider's endpoint fails from now on.
@@ -77,6 +81,15 @@ impl Studio {
         let code = self.provider.sign_in(&begun.redirect, email, sub);
         self.login(&begun, email, &code).await
     }
+}
+
+fn sso(provider: &Provider) -> Value {
+    json!({
+        "issuer": provider.issuer(),
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "redirect_uri": REDIRECT_URI,
+    })
 }
 
 fn body(begun: &Begun, email: &str, code: &str) -> Value {
