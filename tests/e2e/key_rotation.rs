@@ -58,15 +58,16 @@ async fn five_rotations_under_load_refuse_no_valid_token() {
             })
         })
         .collect();
+    let watch = app.watch().forgetting();
     let mut kids = BTreeSet::new();
     for _ in 0..5 {
         rotate(&app).await;
         // A function that signs has the new key within five minutes, at its next call but one.
         app.advance(300);
-        app.watch().refresh(&before.refresh_token).await.expect(200, "W0000");
+        watch.refresh(&before.refresh_token).await.expect(200, "W0000");
         let (kid, _) = app.signing_key().await;
         loop {
-            let renewed = app.watch().refresh(&before.refresh_token).await.expect(200, "W0000");
+            let renewed = watch.refresh(&before.refresh_token).await.expect(200, "W0000");
             if part(renewed.body["token"].as_str().unwrap(), 0)["kid"] == kid {
                 break;
             }
