@@ -163,17 +163,17 @@ impl Object {
         }
     }
 
-    /// Whether a field says that something is so: `true`, or a text about it. `false`, `""` and an absent
-    /// field say that it is not.
+    /// Whether a field that must be there says that something is so: `true`, or a text about it. `false`, `""`
+    /// and `null` say that it is not.
     ///
     /// # Errors
-    /// Present, but neither a boolean nor a string.
+    /// Missing, or neither a boolean nor a string.
     pub fn flag_or_text(&self, field: &str) -> Result<bool, Invalid> {
-        match self.optional(field) {
-            None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(*flag),
-            Some(Value::String(text)) => Ok(!text.is_empty()),
-            Some(_) => Err(self.invalid(field, "must be true, false or a string")),
+        match self.required(field)? {
+            Value::Bool(flag) => Ok(*flag),
+            Value::String(text) => Ok(!text.is_empty()),
+            Value::Null => Ok(false),
+            _ => Err(self.invalid(field, "must be true, false or a string")),
         }
     }
 

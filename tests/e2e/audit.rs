@@ -180,10 +180,10 @@ async fn what_the_authorizer_and_the_rotation_did() {
         assert_eq!(line["function"], "authorizer");
     }
     let event =
-        json!({ "Step": "testSecret", "SecretId": "usher/keys", "ClientRequestToken": "of-the-audit-test" });
+        json!({ "Step": "setSecret", "SecretId": "usher/keys", "ClientRequestToken": "of-the-audit-test" });
     app.stack.invoke("key-rotation", event).await.unwrap_err();
     let lines = of("key_rotation");
     let line = lines.iter().find(|line| line["object_id"] == "of-the-audit-test").unwrap();
-    assert_eq!((&line["outcome"], &line["detail"]), (&json!("error"), &json!("test")));
+    assert_eq!((&line["outcome"], &line["detail"]), (&json!("error"), &json!("set")));
     assert_eq!((&line["level"], &line["object"]), (&json!("ERROR"), &json!("version")));
 }

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use serde_json::json;
-use shared::secrets;
+use shared::secrets::{self, CURRENT, PENDING};
 use shared::store::Store;
 use shared::token::keys::{KeySecret, Role};
 use tests::{ANA, App, part};
+
+use steps::{Place, STEPS, new_version};
 
 fn signing(set: &KeySecret) -> String {
     set.roles().find(|(_, role)| *role == Role::Signing).unwrap().0.to_owned()
@@ -161,7 +163,33 @@ async fn keys_are_not_lost_when_the_template_makes_the_secret_anew() {
     let published = store.published_keys().await.unwrap();
     let version = "of-keys-that-are-not-lost-0000000000";
     let event = |step| json!({ "Step": step, "SecretId": "usher/keys", "ClientRequestToken": version });
-    app.stack.invoke("key-rotation", event("createSecret")).await.unwrap();
-    app.stack.invoke("key-rotation", event("setSecret")).await.unwrap_err();
+    for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
+        app.stack.invoke("key-rotation", event(step)).await.unwrap_err();
+    }
     assert_eq!(store.published_keys().await.unwrap(), published);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_changed_by_hand_meanwhile_stays_as_it_was_changed() {
+    let place = Place::new().await;
+    place.rotate().await;
+    for done in 1..STEPS.len() {
+        let version = new_version();
+        for step in &STEPS[..done] {
+            place.step(step, &version).await.unwrap();
+        }
+        let by_hand = new_version();
+        let id = &place.environment.keys_secret;
+        let text = place.current().await.to_text();
+        let put = place.client.put_secret_value().secret_id(id).client_request_token(&by_hand);
+        put.secret_string(text).send().await.unwrap();
+        for step in ["setSecret", "finishSecret"] {
+            place.step(step, &version).await.unwrap_err();
+        }
+        assert_eq!(place.labelled(CURRENT).await, Some(by_hand), "after {done} steps");
+        // It is given up, and stands in nobody's way.
+        assert_eq!(place.labelled(PENDING).await, None);
+        place.rotate().await;
+        place.expect_published().await;
+    }
 }

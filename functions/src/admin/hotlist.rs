@@ -53,16 +53,6 @@ impl What {
     }
 }
 
-/// What was ended.
-struct Ended {
-    /// What it is, for the audit.
-    kind: &'static str,
-    /// Its id, for the audit.
-    id: String,
-    /// How many of it.
-    count: usize,
-}
-
 /// Reads an id of ours: ULIDs and `-`.
 fn parse_id(body: &Object, field: &str) -> Result<String, Invalid> {
     let id = body.text(field, MAX_ID)?;
@@ -106,49 +96,51 @@ impl Endpoint for Hotlist {
             return Err(Failure::NotAllowed("Only owners may do this"));
         }
         let what = What::parse(&call.body()?)?;
-        let Ended { kind, id, count } = self.end(call, &claims, what).await?;
-        call.notes.add(|about| {
-            about.object = Some(kind);
-            about.object_id = Some(id);
-            about.ended = u64::try_from(count).ok();
-        });
+        let count = self.end(call, &claims, what).await?;
+        call.notes.add(|about| about.ended = u64::try_from(count).ok());
         Ok(Reply::success(Self::SURFACE, json!({ "hotlisted": count })))
     }
 }
 
 impl Hotlist {
-    /// Ends what is named. What is not there, or ended before, counts nothing.
-    async fn end(&self, call: &Call, claims: &AccessClaims, what: What) -> Result<Ended, Failure> {
+    /// Ends what is named; how many of it there were. What is not there, or ended before, counts nothing.
+    async fn end(&self, call: &Call, claims: &AccessClaims, what: What) -> Result<usize, Failure> {
         let (ent, now) = (claims.ent.as_str(), call.now);
-        let (kind, id, count) = match what {
+        // Before anything ends, so that the log has it whatever happens.
+        let note = |kind: &'static str, id: &str| {
+            call.notes.add(|about| (about.object, about.object_id) = (Some(kind), Some(id.to_owned())));
+        };
+        match what {
             What::RefreshToken(token) => {
                 let named = self.any.refresh_of_any_age(&token, now).await?;
                 if named.ent != ent {
                     return Err(Failure::Token);
                 }
+                note("session", &named.sid);
                 let key = Session::key(ent, &named.sub, &named.sid);
-                ("session", named.sid, self.store.end_session(&key, now).await?.into())
+                Ok(self.store.end_session(&key, now).await?.into())
             }
             What::Session(id) => {
                 let user = Session::user_of(&id).ok_or_else(|| Invalid::new("session", "must be an id"))?;
-                let ended = self.store.end_session(&Session::key(ent, user, &id), now).await?;
-                ("session", id, ended.into())
+                note("session", &id);
+                Ok(self.store.end_session(&Session::key(ent, user, &id), now).await?.into())
             }
             What::User(id) => {
-                let count = self.end_user(ent, &id, now).await?;
-                ("user", id, count)
+                note("user", &id);
+                self.end_user(ent, &id, now).await
             }
             What::ApiKey(id) => {
+                note("api_key", &id);
                 let [key] = self.store.read([&ApiKey::key(ent, &id)]).await?;
-                let ended = match parse::<ApiKey>(key)? {
+                match parse::<ApiKey>(key)? {
                     // One that does not work is hotlisted too: it must not come back.
-                    Some(key) => self.store.hotlist_api_key(ent, &key).await? && key.is_live(now),
-                    None => false,
-                };
-                ("api_key", id, ended.into())
+                    Some(key) => {
+                        Ok((self.store.hotlist_api_key(ent, &key).await? && key.is_live(now)).into())
+                    }
+                    None => Ok(0),
+                }
             }
-        };
-        Ok(Ended { kind, id, count })
+        }
     }
 
     /// Raises the person's epoch, in all the places where it stands; how many of their sessions had not

@@ -177,7 +177,7 @@ impl SsoLogin {
         let (ent, now) = (enterprise.id.as_str(), call.now);
         let person = self.identify(held, request, verifier).await?;
         let seconds = enterprise.settings.refresh_seconds(false);
-        let arrival = Arrival { sso, ent, person, by_email };
+        let mut arrival = Arrival { sso, ent, person, by_email };
         for _ in 0..ATTEMPTS {
             let Account { holder, mut writes, made } =
                 self.account_of(&arrival).await?.ok_or_else(|| refused(call, "not_an_admin"))?;
@@ -198,7 +198,11 @@ impl SsoLogin {
                 // Another call has taken the state since.
                 Err(cancelled) if cancelled.failed[0] => return Err(refused(call, "state")),
                 // The account was tied or changed since it was read: it is looked at again.
-                Err(_) => {}
+                Err(_) => {
+                    let name = Identity::key(ent, &canonical(request.email.expose()));
+                    let [by_email] = self.store.read([&name]).await?;
+                    arrival.by_email = parse(by_email)?;
+                }
             }
         }
         call.notes.add(|about| {

@@ -91,7 +91,15 @@ impl Triggered for KeyRotation {
         match step {
             Step::Create => self.create(current, &version).await,
             Step::Set => keys::publish(&self.store, &self.made(current, &version).await?).await,
-            Step::Test => keys::require_published(&self.store, &self.made(current, &version).await?).await,
+            Step::Test => {
+                // Alone, it tries the function out, when a schedule is set that does not begin at once: no
+                // version has been made then.
+                let set = match self.read(Version::Called(&version)).await? {
+                    Some(made) => made,
+                    None => self.read(Version::Labelled(CURRENT)).await?.unwrap_or_default(),
+                };
+                keys::require_published(&self.store, &set).await
+            }
             Step::Finish => {
                 // Once more: a key that signs and is not published would lock everybody out.
                 keys::require_published(&self.store, &self.made(current, &version).await?).await?;
@@ -116,7 +124,12 @@ impl KeyRotation {
         if set.as_ref().is_none_or(KeySecret::is_empty) {
             set = self.read(Version::Labelled(PREVIOUS)).await?;
         }
-        let next = set.unwrap_or_default().rotated(current, machine_now())?;
+        let set = set.unwrap_or_default();
+        if set.is_empty() && self.store.published_keys().await?.is_some() {
+            // They are in an older version yet: new ones would end every session.
+            return Err(Failure::Internal("the secret has lost the keys that are published".into()));
+        }
+        let next = set.rotated(current, machine_now())?;
         secrets::put_pending(&self.client, &self.secret, version, &next.to_text()).await
     }
 

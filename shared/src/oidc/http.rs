@@ -17,7 +17,7 @@ use super::Refusal;
 use crate::private::Private;
 
 /// How long a call may take, from connecting to the last byte.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest answer that is read, in bytes.
 const MOST_BYTES: usize = 1_000_000;
 

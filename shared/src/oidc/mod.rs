@@ -19,6 +19,7 @@ use jsonwebtoken::jwk::Jwk;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::crypto;
 use crate::failure::Failure;
@@ -161,9 +162,16 @@ impl Providers {
     /// # Errors
     /// [`Refusal`].
     pub async fn identify(&self, sso: &Sso, returned: Returned<'_>, now: i64) -> Result<Person, Refusal> {
-        let discovery = self.discovery(sso, now).await?;
-        // Before the code is used: without keys it would be used for nothing.
-        let mut keys = self.keys(&discovery, now).await?;
+        // Before the code is used: without keys it would be used for nothing. In the time of one call, so
+        // that there is enough left for the others.
+        let published = async {
+            let discovery = self.discovery(sso, now).await?;
+            let keys = self.keys(&discovery, now).await?;
+            Ok((discovery, keys))
+        };
+        let published = timeout(http::PATIENCE, published).await;
+        let (discovery, mut keys) = published
+            .unwrap_or_else(|_| Err(unavailable("identity provider: discovery and jwks took too long")))?;
         let token = self.exchange(sso, &discovery, &returned).await?;
         let header = id_token::header(&token)?;
         let expected = Expected { issuer: &sso.issuer, client_id: &sso.client_id, nonce: returned.nonce };

@@ -134,8 +134,8 @@ impl Store {
             .set_key(Some(key.attributes()))
             .update_expression("SET held_by = :operation, held_until = :until ADD tries :one")
             .condition_expression(
-                "expires_at > :now AND (attribute_not_exists(tries) OR tries < :most) AND \
-                 (attribute_not_exists(held_by) OR held_until <= :now OR held_by = :operation)",
+                "held_by = :operation OR (expires_at > :now AND (attribute_not_exists(tries) OR tries < :most) \
+                 AND (attribute_not_exists(held_by) OR held_until <= :now))",
             )
             .expression_attribute_values(":operation", operation.value())
             .expression_attribute_values(":one", number(1))

@@ -18,18 +18,18 @@ use ulid::Ulid;
 
 use super::{signing, waiting};
 
-const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
+pub(super) const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
 /// A table and a secret of one's own, and the function for them.
-struct Place {
-    environment: Environment,
-    client: Client,
+pub(super) struct Place {
+    pub(super) environment: Environment,
+    pub(super) client: Client,
     function: Invocation,
     _app: App,
 }
 
 impl Place {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let app = App::start().await;
         let mut environment = app.operator();
         if let Ok(url) = env::var("USHER_SECRETSMANAGER") {
@@ -45,7 +45,7 @@ impl Place {
         Self { client: Client::new(&environment.aws), environment, function, _app: app }
     }
 
-    async fn step(&self, step: &str, version: &str) -> Result<(), String> {
+    pub(super) async fn step(&self, step: &str, version: &str) -> Result<(), String> {
         let secret = self.environment.keys_secret.clone();
         self.invoke(json!({ "Step": step, "SecretId": secret, "ClientRequestToken": version })).await
     }
@@ -56,7 +56,7 @@ impl Place {
     }
 
     /// A whole rotation; the new version's id.
-    async fn rotate(&self) -> String {
+    pub(super) async fn rotate(&self) -> String {
         let version = new_version();
         for step in STEPS {
             self.step(step, &version).await.unwrap();
@@ -70,7 +70,7 @@ impl Place {
         secrets::clear_pending(&self.client, id, version).await.unwrap();
     }
 
-    async fn labelled(&self, stage: &str) -> Option<String> {
+    pub(super) async fn labelled(&self, stage: &str) -> Option<String> {
         let labels = secrets::labels(&self.client, &self.environment.keys_secret).await.unwrap();
         labels.on(stage).map(ToOwned::to_owned)
     }
@@ -80,7 +80,7 @@ impl Place {
         text.map(|text| KeySecret::parse(&text).unwrap())
     }
 
-    async fn current(&self) -> KeySecret {
+    pub(super) async fn current(&self) -> KeySecret {
         self.set(Version::Labelled(CURRENT)).await.unwrap()
     }
 
@@ -90,14 +90,14 @@ impl Place {
     }
 
     /// Whoever signs now is understood by everybody.
-    async fn expect_published(&self) {
+    pub(super) async fn expect_published(&self) {
         let (current, published) = (self.current().await, self.published().await);
         assert!(current.roles().all(|(kid, _)| published.contains(kid)));
         assert_eq!(current.roles().filter(|(_, role)| *role == Role::Signing).count(), 1);
     }
 }
 
-fn new_version() -> String {
+pub(super) fn new_version() -> String {
     // Secrets Manager's are of 36 characters.
     format!("rotation-{}", Ulid::generate())
 }
@@ -225,38 +225,15 @@ async fn those_that_come_late_undo_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_is_changed_by_hand_meanwhile_stays_as_it_was_changed() {
-    let place = Place::new().await;
-    place.rotate().await;
-    for done in 1..STEPS.len() {
-        let version = new_version();
-        for step in &STEPS[..done] {
-            place.step(step, &version).await.unwrap();
-        }
-        let by_hand = new_version();
-        let id = &place.environment.keys_secret;
-        let text = place.current().await.to_text();
-        let put = place.client.put_secret_value().secret_id(id).client_request_token(&by_hand);
-        put.secret_string(text).send().await.unwrap();
-        for step in &STEPS[1..] {
-            place.step(step, &version).await.unwrap_err();
-        }
-        assert_eq!(place.labelled(CURRENT).await, Some(by_hand), "after {done} steps");
-        // It is given up, and stands in nobody's way.
-        assert_eq!(place.labelled(PENDING).await, None);
-        place.rotate().await;
-        place.expect_published().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn out_of_order_they_let_no_key_sign_that_is_not_published() {
     let place = Place::new().await;
     let first = place.rotate().await;
     let version = new_version();
-    for step in &STEPS[1..] {
+    for step in ["setSecret", "finishSecret"] {
         place.step(step, &version).await.unwrap_err();
     }
+    // Alone, as for a schedule that does not begin at once.
+    place.step("testSecret", &version).await.unwrap();
     place.step("createSecret", &version).await.unwrap();
     for step in ["testSecret", "finishSecret"] {
         place.step(step, &version).await.unwrap_err();

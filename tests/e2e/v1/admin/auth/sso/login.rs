@@ -196,6 +196,11 @@ async fn a_body_that_is_wrong_is_4900_and_changes_nothing() {
             studio.app.admin().post(LOGIN, wrong).await.expect_invalid(field);
         }
     }
+    for field in ["state", "nonce", "email", "code", "error"] {
+        let mut without = body(&begun, OLGA_AT, &code);
+        without.as_object_mut().unwrap().remove(field);
+        studio.app.admin().post(LOGIN, without).await.expect_invalid(field);
+    }
     assert!(studio.app.usage("admin-sso-login").write_units <= 0.0);
     studio.login(&begun, OLGA_AT, &code).await.expect(200, "A0000");
 }
