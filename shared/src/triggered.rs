@@ -77,7 +77,8 @@ pub fn serve<T: Triggered>() -> Result<(), Error> {
         T::NAME,
         async |environment| T::build(environment).await,
         async |function| {
-            lambda_runtime::run(service_fn(move |event| invoke(Arc::clone(&function), event))).await
+            // Boxed: the types of all that is nested here are deeper than the compiler follows.
+            lambda_runtime::run(service_fn(move |event| Box::pin(invoke(Arc::clone(&function), event)))).await
         },
     )
 }

@@ -141,6 +141,8 @@ async fn without_the_table_nothing_passes_and_nothing_is_denied() {
 async fn it_is_one_read_and_none_for_a_signature_that_is_forged() {
     let app = App::start().await;
     let ana = app.ana().await;
+    // Started by then, with the public keys.
+    expect_allowed(&app, &ana.token).await;
     app.forget_usage();
     expect_allowed(&app, &ana.token).await;
     assert_eq!(app.dynamodb_calls("authorizer"), [("dynamodb.BatchGetItem".to_owned(), 1)]);

@@ -182,6 +182,7 @@ async fn every_event_runs_as_it_is_against_the_demo() {
 async fn call_everything(app: &App) {
     let watch = app.watch();
     let tokens = watch.sign_in("ana", ANA).await;
+    app.stack.invoke("authorizer", crate::authorizer::event(app, &tokens.token)).await.unwrap();
     watch.login_by_pin("K7QX-93WD").await.expect(200, "W0000");
     app.authorized(&tokens.token).get("/v2/watch/auth/session").await.expect(200, "W0000");
     watch.refresh(&tokens.refresh_token).await.expect(200, "W0000");
@@ -249,8 +250,6 @@ fn new_person() -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_template_allows_what_the_functions_do_and_no_more() {
     let app = App::start().await;
-    let ana = app.ana().await;
-    app.stack.invoke("authorizer", crate::authorizer::event(&app, &ana.token)).await.unwrap();
     crate::key_rotation::rotate(&app).await;
     // With what they do at their start, with a body that is refused, an e-mail that fails, and a hash
     // that is replaced.
