@@ -108,20 +108,10 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
-    /// The address, as soon as it starts with `prefix`. Nobody needs to serve it.
-    pub(crate) async fn url(&self, prefix: &str) -> String {
-        let mut seen = String::new();
-        for _ in 0..300 {
-            // A browser that is on its way may have no answer.
-            if let Ok(url) = self.client.current_url().await {
-                seen = url.to_string();
-                if seen.starts_with(prefix) {
-                    return seen;
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("still at {seen}, not at {prefix}");
+    /// The address that the browser was sent to, where nobody answers: it shows a page of its own then.
+    pub(crate) async fn unreachable_url(&self) -> String {
+        self.find("#main-frame-error").await;
+        self.client.current_url().await.unwrap().to_string()
     }
 
     /// Types into whatever has the focus.

@@ -15,6 +15,7 @@ mod qr;
 mod reset;
 mod runtime_api;
 mod tokens;
+mod usage;
 mod v1;
 mod v2;
 mod well_known;

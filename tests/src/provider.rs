@@ -2,33 +2,31 @@
 //!
 //! It is strict with its client: what the client does wrong is answered with the protocol's error.
 
+mod form;
+mod keys;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    Ed25519KeyPair,
-};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use data_encoding::{BASE64, BASE64URL_NOPAD};
+use data_encoding::BASE64URL_NOPAD;
 use futures_util::stream;
-use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use ulid::Ulid;
+
+use form::{credentials, form, merge};
+use keys::{Keys, RSA};
 
 /// The client that the provider knows.
 pub const CLIENT_ID: &str = "usher";
@@ -352,66 +350,6 @@ impl Inner {
     }
 }
 
-/// Slow to make, so one for the whole process: [`Provider::rotate`] only gives it another name.
-static RSA: LazyLock<EncodingKey> = LazyLock::new(|| {
-    let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
-    let pkcs8: Pkcs8V1Der<'_> = pair.as_der().expect("a key in PKCS #8");
-    // jsonwebtoken wants the `RSAPrivateKey` inside, which for keys of this size begins here.
-    EncodingKey::from_rsa_der(&pkcs8.as_ref()[26..])
-});
-
-struct Keys {
-    generation: u32,
-    p256: EncodingKey,
-    p384: EncodingKey,
-    ed25519: EncodingKey,
-    /// Published for another use.
-    encryption: EncodingKey,
-    /// Not published.
-    foreign: EncodingKey,
-}
-
-impl Keys {
-    fn generate(generation: u32) -> Self {
-        let ec = |algorithm: &'static EcdsaSigningAlgorithm| {
-            let pair = EcdsaKeyPair::generate(algorithm).expect("a key");
-            EncodingKey::from_ec_der(pair.to_pkcs8v1().expect("a key in PKCS #8").as_ref())
-        };
-        let ed25519 = Ed25519KeyPair::generate().expect("a key");
-        Self {
-            generation,
-            p256: ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
-            p384: ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
-            // In version 2 of PKCS #8, jsonwebtoken does not find the public half.
-            ed25519: EncodingKey::from_ed_der(ed25519.to_pkcs8v1().expect("a key in PKCS #8").as_ref()),
-            encryption: ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
-            foreign: ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
-        }
-    }
-
-    fn kid(&self, name: &str) -> String {
-        format!("{name}-{}", self.generation)
-    }
-
-    fn public(&self) -> Value {
-        let jwk = |name: &str, key: &EncodingKey, algorithm: Algorithm, changes: Value| {
-            let jwk = Jwk::from_encoding_key(key, algorithm).expect("a public half");
-            let mut jwk = serde_json::to_value(jwk).expect("a JWK is JSON");
-            merge(&mut jwk, &json!({ "kid": self.kid(name), "use": "sig" }));
-            merge(&mut jwk, &changes);
-            jwk
-        };
-        json!({ "keys": [
-            jwk("encryption", &self.encryption, Algorithm::ES256, json!({ "use": "enc", "alg": "ECDH-ES" })),
-            jwk("ec", &self.p256, Algorithm::ES256, json!({})),
-            jwk("ec384", &self.p384, Algorithm::ES384, json!({})),
-            jwk("ed", &self.ed25519, Algorithm::EdDSA, json!({})),
-            // For RS256 and PS256 alike.
-            jwk("rsa", &RSA, Algorithm::RS256, json!({ "alg": null })),
-        ]})
-    }
-}
-
 async fn handle(
     State(shared): State<Arc<Shared>>,
     method: Method,
@@ -433,7 +371,8 @@ async fn handle(
         inner.behaviour.trouble.get(endpoint).copied().filter(|_| moved.is_none())
     };
     if trouble == Some(Trouble::Slow) {
-        tokio::time::sleep(Duration::from_mins(1)).await;
+        // Until the client hangs up.
+        std::future::pending::<()>().await;
     }
     let right = || shared.lock().answer(&shared.issuer, endpoint, &headers, &body);
     let answer = match trouble {
@@ -482,52 +421,4 @@ fn reply(status: u16, kind: &'static str, body: impl Into<Body>) -> Response {
     let status = StatusCode::from_u16(status).expect("an HTTP status");
     let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store"), (CONNECTION, "close")];
     (status, headers, body.into()).into_response()
-}
-
-/// How the client authenticated, its id and its secret; `None` when in no way, or in two (RFC 6749 §2.3).
-fn credentials(
-    headers: &HeaderMap,
-    fields: &HashMap<String, String>,
-) -> Option<(&'static str, String, String)> {
-    match (headers.get(AUTHORIZATION), fields.get("client_secret")) {
-        (Some(header), None) => {
-            let pair = BASE64.decode(header.to_str().ok()?.strip_prefix("Basic ")?.as_bytes()).ok()?;
-            let pair = String::from_utf8(pair).ok()?;
-            let (id, secret) = pair.split_once(':')?;
-            Some(("client_secret_basic", decoded(id)?, decoded(secret)?))
-        }
-        (None, Some(secret)) => {
-            Some(("client_secret_post", fields.get("client_id")?.clone(), secret.clone()))
-        }
-        _ => None,
-    }
-}
-
-/// Form-decodes one value; `None` when it was not encoded.
-fn decoded(text: &str) -> Option<String> {
-    let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._+%".contains(&byte);
-    text.bytes().all(is_encoded).then(|| form(format!("value={text}").as_bytes())?.remove("value")).flatten()
-}
-
-/// The fields of a form; `None` when one is there twice (RFC 6749 §3.1 and §3.2).
-fn form(text: &[u8]) -> Option<HashMap<String, String>> {
-    let mut fields = HashMap::new();
-    for (name, value) in form_urlencoded::parse(text).into_owned() {
-        if fields.insert(name, value).is_some() {
-            return None;
-        }
-    }
-    Some(fields)
-}
-
-/// Puts `changes` over an object; null takes a field out.
-fn merge(object: &mut Value, changes: &Value) {
-    let fields = object.as_object_mut().expect("an object");
-    for (name, value) in changes.as_object().expect("an object") {
-        if value.is_null() {
-            fields.remove(name);
-        } else {
-            fields.insert(name.clone(), value.clone());
-        }
-    }
 }

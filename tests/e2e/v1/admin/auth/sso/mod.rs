@@ -3,6 +3,7 @@
 mod hostile;
 mod initiate;
 mod login;
+mod people;
 
 use std::sync::Arc;
 
