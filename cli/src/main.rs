@@ -1,12 +1,13 @@
 //! `usher`: the operator's command.
 
 mod keys;
+mod screener;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use aws_config::BehaviorVersion;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use shared::config::{Environment, retries, timeouts};
 use shared::provision::document::Document;
 use shared::provision::{self, Report};
@@ -47,6 +48,11 @@ enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Help who watches screeners.
+    Screener {
+        #[command(subcommand)]
+        command: ScreenerCommand,
+    },
 }
 
 #[derive(Clone, Copy, Subcommand)]
@@ -57,12 +63,39 @@ enum KeysCommand {
     Rotate,
 }
 
+#[derive(Subcommand)]
+enum ScreenerCommand {
+    /// Take a linked phone away, verified or not, so that another one can be linked. Its code ends, and its
+    /// wrong tries are forgotten.
+    ResetPhone {
+        /// The enterprise's id.
+        enterprise: String,
+        /// The screener's key.
+        screener: String,
+        #[command(flatten)]
+        whose: Whose,
+    },
+}
+
+/// Whose phone is meant.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Whose {
+    /// This user's, by user name or e-mail address.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// That of whoever has the link to the screener.
+    #[arg(long)]
+    link: bool,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
         Command::Apply { file } => apply(&arguments, file).await,
         Command::Keys { command } => keys(&arguments, *command).await,
+        Command::Screener { command } => screener(&arguments, command).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,6 +139,15 @@ async fn keys(arguments: &Arguments, command: KeysCommand) -> Result<(), String>
     for line in lines.map_err(|failure| failure.to_string())? {
         say(&line);
     }
+    Ok(())
+}
+
+async fn screener(arguments: &Arguments, command: &ScreenerCommand) -> Result<(), String> {
+    let environment = environment(arguments).await;
+    need(&environment.table, "--table")?;
+    let ScreenerCommand::ResetPhone { enterprise, screener, whose } = command;
+    let done = screener::reset_phone(&environment, enterprise, screener, whose.user.as_deref()).await;
+    say(&done.map_err(|failure| failure.to_string())?);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Usher's endpoints: the one place that names them all.
 //!
-//! A module of [`watch`], [`admin`], [`pages`] or [`platform`] is one endpoint and reads top to bottom:
+//! A module of [`watch`], [`screener`], [`admin`], [`pages`] or [`platform`] is one endpoint and reads top to bottom:
 //! request, reply, handler. Each has a binary of its own in `src/bin/`. Two have no route: [`TRIGGERS`].
 
 pub mod admin;
@@ -9,6 +9,7 @@ pub mod pages;
 mod pairing;
 pub mod platform;
 mod recovery;
+pub mod screener;
 mod sessions;
 mod sign_in;
 pub mod watch;
@@ -80,6 +81,9 @@ pub const ROUTES: &[Route] = &[
     Route::to::<watch::qr_get_code::QrGetCode>(),
     Route::to::<watch::qr_approve::QrApprove>(),
     Route::to::<watch::qr_get_token::QrGetToken>(),
+    Route::to::<screener::register::Register>(),
+    Route::to::<screener::request::Request>(),
+    Route::to::<screener::verify::Verify>(),
     Route::to::<admin::login::Login>(),
     Route::to::<admin::sso_initiate::SsoInitiate>(),
     Route::to::<admin::sso_login::SsoLogin>(),

@@ -42,6 +42,8 @@ pub struct Sms {
     pub to: String,
     /// The text.
     pub body: String,
+    /// How it was to be sent, as `AWS.SNS.SMS.MaxPrice`.
+    pub attributes: BTreeMap<String, String>,
     /// Epoch seconds.
     pub at: i64,
 }

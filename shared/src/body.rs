@@ -143,6 +143,20 @@ impl Object {
         self.optional(field).map(|value| self.text_of(field, value, max).map(Private::from)).transpose()
     }
 
+    /// A whole number of 1 to `max` that must be there.
+    ///
+    /// # Errors
+    /// Missing, not a JSON number without a fraction or an exponent, or out of range.
+    pub fn positive(&self, field: &str, max: u64) -> Result<u64, Invalid> {
+        let value = self.required(field)?;
+        if !value.is_number() {
+            return Err(self.invalid(field, "must be a whole number"));
+        }
+        // What is negative, has a fraction or does not fit into 64 bits is none of these.
+        let number = value.as_u64().filter(|number| (1..=max).contains(number));
+        number.ok_or_else(|| self.invalid(field, format!("must be a whole number of 1 to {max}")))
+    }
+
     /// A boolean that is `false` when absent.
     ///
     /// # Errors

@@ -3,6 +3,9 @@
 //! A limit counts in fixed windows: its counter is an item that carries the window's start in its
 //! key and that the table's TTL removes afterwards. See [`crate::store::counter`].
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format as DateTimeFormat;
+
 use crate::crypto;
 use crate::store::Key;
 
@@ -47,6 +50,29 @@ pub const QR_GUESS_SOURCE: Limit = Limit { name: "qr-guess-source", max: 50, win
 /// Wrong login codes with which one `udid` asks for tokens, from everywhere.
 pub const QR_GUESS_DEVICE: Limit = Limit { name: "qr-guess-device", max: 50, window: 5 * 60 };
 
+/// Numbers that one viewer links to one screener: what is refused tells a little about the number that is
+/// linked already.
+pub const PHONE_VIEWER: Limit = Limit { name: "phone-viewer", max: 10, window: 60 * 60 };
+/// Numbers linked from one source address within an enterprise.
+pub const PHONE_SOURCE: Limit = Limit { name: "phone-source", max: 200, window: 60 * 60 };
+/// Wrong one-time codes of one viewer for one screener, whichever codes they were meant for. The hour begins
+/// with the first one. It is kept beside the code; see [`crate::store::phone`].
+pub const OTP_TRIES: Limit = Limit { name: "otp-tries", max: 5, window: 60 * 60 };
+/// Text messages to one number, in all enterprises and for all screeners together.
+pub const SMS_NUMBER: Limit = Limit { name: "sms-number", max: 5, window: 60 * 60 };
+/// Text messages for one viewer of one screener.
+pub const SMS_VIEWER: Limit = Limit { name: "sms-viewer", max: 20, window: DAY };
+/// Text messages asked for from one source address within an enterprise.
+pub const SMS_SOURCE: Limit = Limit { name: "sms-source", max: 200, window: DAY };
+/// Text messages for one screener, where its enterprise has no other limit.
+pub const SMS_SCREENER: Limit = Limit { name: "sms-screener", max: 500, window: DAY };
+/// Text messages of one enterprise, where it has no other limit.
+pub const SMS_ENTERPRISE: Limit = Limit { name: "sms-enterprise", max: 1000, window: DAY };
+/// Text messages of the whole deployment, where it has no other limit.
+pub const SMS_DEPLOYMENT: Limit = Limit { name: "sms-deployment", max: 5000, window: DAY };
+
+const DAY: i64 = 24 * 60 * 60;
+
 /// One limit's counter for one subject in the window that holds one moment.
 #[derive(Clone, Debug)]
 pub struct Counter {
@@ -58,7 +84,73 @@ pub struct Counter {
     pub ends_at: i64,
 }
 
+/// A share of what may be used up in one window: one message of a day's, some money of a month's. Where a
+/// [`Counter`] remembers each operation, and so grows with them, this is a number; it is taken in a
+/// transaction, which finds itself when it is sent again. See [`crate::store::budget`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// What the log calls it.
+    pub name: &'static str,
+    /// The item with what has been used up.
+    pub key: Key,
+    /// The share.
+    pub amount: i64,
+    /// How much there is.
+    pub max: i64,
+    /// Epoch seconds at which there is all of it again.
+    pub ends_at: i64,
+}
+
+/// What the log calls [`month_of_money`].
+const SMS_MONTH: &str = "sms-month";
+
+/// A share of the deployment's money of the calendar month (UTC) that holds `now`, in millionths of a dollar.
+#[must_use]
+pub fn month_of_money(amount: i64, max: i64, now: i64) -> Budget {
+    let (month, ends_at) = month(now);
+    Budget { name: SMS_MONTH, key: Key::new("SMS", format!("SPENT#{month}")), amount, max, ends_at }
+}
+
+/// The month of `now` as `2026-11`, and the epoch seconds at which it ends.
+fn month(now: i64) -> (String, i64) {
+    let first_of = |text: &str| {
+        DateTime::from_str(&format!("{text}-01T00:00:00Z"), DateTimeFormat::DateTime)
+            .map_or(now, |at| at.secs())
+    };
+    let text = DateTime::from_secs(now).fmt(DateTimeFormat::DateTime).unwrap_or_default();
+    let month = text.get(..7).unwrap_or_default().to_owned();
+    // 32 days after the first of a month is in the next one.
+    let next =
+        DateTime::from_secs(first_of(&month) + 32 * DAY).fmt(DateTimeFormat::DateTime).unwrap_or_default();
+    (month, first_of(next.get(..7).unwrap_or_default()))
+}
+
 impl Limit {
+    /// The same limit with another number of times.
+    #[must_use]
+    pub fn at_most(self, max: u32) -> Self {
+        Self { max, ..self }
+    }
+
+    /// How many times.
+    #[must_use]
+    pub fn max(&self) -> u32 {
+        self.max
+    }
+
+    /// The window's length in seconds.
+    #[must_use]
+    pub fn window(&self) -> i64 {
+        self.window
+    }
+
+    /// One time of `subject`'s at `now`, as [`Limit::counter`] counts it, but as a number.
+    #[must_use]
+    pub fn budget(&self, enterprise: &str, subject: &str, now: i64) -> Budget {
+        let Counter { key, max, ends_at } = self.counter(enterprise, subject, now);
+        Budget { name: self.name, key, amount: 1, max: max.into(), ends_at }
+    }
+
     /// The counter of `subject` (an address, a canonical name) at `now`. The subject is hashed:
     /// it can be personal, and of any length.
     #[must_use]
@@ -86,5 +178,13 @@ mod tests {
         assert_eq!(at(900).key, at(1799).key);
         assert_ne!(at(1799).key, at(1800).key);
         assert_eq!(at(1000).ends_at, 1800);
+    }
+
+    #[test]
+    fn a_month_is_a_calendar_month() {
+        // 2028-02-29T12:00:00Z, 2026-12-31T23:59:59Z and the second after it.
+        assert_eq!(month(1_835_438_400), ("2028-02".to_owned(), 1_835_481_600));
+        assert_eq!(month(1_798_761_599), ("2026-12".to_owned(), 1_798_761_600));
+        assert_eq!(month(1_798_761_600), ("2027-01".to_owned(), 1_801_440_000));
     }
 }

@@ -1,14 +1,11 @@
 //! E-mail through SES: what people are told, and how it is sent.
 
-use std::fmt;
-
 use aws_sdk_sesv2::Client;
-use aws_sdk_sesv2::error::SdkError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 
 use data_encoding::BASE64;
 
-use crate::aws::describe;
+use crate::aws::Unsent;
 use crate::config::Environment;
 use crate::page::escape_html;
 use crate::private::Private;
@@ -96,24 +93,9 @@ fn display_name(name: &str) -> String {
     encoded.collect::<Vec<_>>().join(" ")
 }
 
-fn one_line(text: &str) -> String {
+/// A name without line breaks and other controls.
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// Why an e-mail may not have been sent; the texts are for the log.
-#[derive(Debug)]
-pub enum Unsent {
-    /// SES refused it: it was not sent.
-    Refused(String),
-    /// SES did not answer: it may have been.
-    Unknown(String),
-}
-
-impl fmt::Display for Unsent {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Refused(cause) | Self::Unknown(cause)) = self;
-        out.write_str(cause)
-    }
 }
 
 /// Sends e-mail for enterprises.
@@ -133,7 +115,7 @@ impl Mailer {
     /// Sends `mail` to one address, under the enterprise's name.
     ///
     /// # Errors
-    /// [`Failure::Internal`] when SES refuses or does not answer.
+    /// When SES refuses or does not answer.
     pub async fn send(&self, enterprise: &Enterprise, to: &Private, mail: &Mail) -> Result<(), Unsent> {
         let settings = &enterprise.settings.mail;
         let address = settings.from.as_deref().unwrap_or(&self.from);
@@ -152,10 +134,7 @@ impl Mailer {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| match &error {
-                SdkError::ServiceError(_) => Unsent::Refused(describe("SendEmail", &error)),
-                _ => Unsent::Unknown(describe("SendEmail", &error)),
-            })
+            .map_err(|error| Unsent::of("SendEmail", &error))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rotating the signing keys under load, with AWS calls that fail; and [`steps`] one by one.
 
-mod steps;
+pub(crate) mod steps;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

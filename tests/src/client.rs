@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 /// Notes every value of a field that must not be logged.
 pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
-    const PRIVATE: [&str; 17] = [
+    const PRIVATE: [&str; 18] = [
         "password",
         "new_password",
         "pin",
         "token",
         "refresh_token",
+        "playback_token",
         "reset_code",
         "email",
         "key",
@@ -30,9 +31,15 @@ pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
+                let mut keep = |text: String| {
+                    secrets.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+                };
                 match value.as_str() {
+                    // Six digits alone stand in every other timestamp.
+                    Some(text) if name == "otp" => keep(format!("\"{text}\"")),
+                    None if name == "phone" && value.as_u64() > Some(999_999) => keep(value.to_string()),
                     Some(text) if PRIVATE.contains(&name.as_str()) && text.len() > 5 => {
-                        secrets.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+                        keep(text.to_owned());
                     }
                     _ => remember(secrets, value),
                 }
@@ -117,9 +124,14 @@ impl Client {
         self.read(self.request("GET", path)).await
     }
 
+    /// Gets with one header more.
+    pub async fn get_with(&self, path: &str, header: (&str, &str)) -> Answer {
+        self.read(self.request("GET", path).header(header.0, header.1)).await
+    }
+
     /// Gets, as a browser does.
     pub async fn get_html(&self, path: &str) -> Answer {
-        self.read(self.request("GET", path).header("accept", "text/html")).await
+        self.get_with(path, ("accept", "text/html")).await
     }
 
     /// Sends with one header more.
@@ -191,6 +203,22 @@ impl Client {
     /// Refuses the device that shows a code, with the token that this client carries.
     pub async fn refuse(&self, code: &str) -> Answer {
         self.post("/v2/watch/auth/login/qr", json!({ "login_code": code, "approve": false })).await
+    }
+
+    /// Links a phone to a screener.
+    pub async fn link_phone(&self, screener: &str, country_code: u64, phone: u64) -> Answer {
+        let body = json!({ "phone": phone, "country_code": country_code });
+        self.post(&format!("/v2/watch/content/screeners/{screener}/2fa"), body).await
+    }
+
+    /// Asks for a code for a screener.
+    pub async fn request_code(&self, screener: &str) -> Answer {
+        self.get(&format!("/v2/watch/content/screeners/{screener}/2fa")).await
+    }
+
+    /// Sends a code for a screener.
+    pub async fn verify_code(&self, screener: &str, code: &str) -> Answer {
+        self.post(&format!("/v2/watch/content/screeners/{screener}/2fa/verify"), json!({ "otp": code })).await
     }
 
     /// Refreshes.

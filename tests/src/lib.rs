@@ -212,6 +212,19 @@ impl App {
         code_in(&email.text).expect("the e-mail has a link")
     }
 
+    /// The text messages that were sent to `number`, oldest first.
+    pub fn sms_to(&self, number: &str) -> Vec<local::world::Sms> {
+        self.stack.world.outbox().sms.iter().filter(|sms| sms.to == number).cloned().collect()
+    }
+
+    /// The code in the newest text message to `number`.
+    pub fn sms_code(&self, number: &str) -> String {
+        let sms = self.sms_to(number).pop().expect("a text message was sent");
+        let (_, code) = sms.body.rsplit_once('#').expect("the message ends with a code");
+        self.remember(&json!({ "otp": code }));
+        code.to_owned()
+    }
+
     /// The lines of the log that belong to one request.
     pub fn log_of(&self, request_id: &str) -> Vec<Value> {
         let log = log();

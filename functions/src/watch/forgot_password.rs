@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use shared::aws::Unsent;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::crypto;
@@ -14,7 +15,7 @@ use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
 use shared::identity::{self, canonical};
 use shared::limits;
-use shared::mail::{Mail, Mailer, Unsent};
+use shared::mail::{Mail, Mailer};
 use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;

@@ -10,8 +10,14 @@ pub(super) fn call(operation: &str, body: &[u8], world: &World) -> Answer {
     let (Some(to), Some(text), "Publish") = (field("PhoneNumber"), field("Message"), operation) else {
         return failure("sns", 400, "InvalidParameter");
     };
+    let attributes = (1..)
+        .map(|index| format!("MessageAttributes.entry.{index}"))
+        .map_while(|entry| {
+            Some((field(&format!("{entry}.Name"))?, field(&format!("{entry}.Value.StringValue"))?))
+        })
+        .collect();
     let mut outbox = world.outbox();
-    outbox.sms.push(Sms { to, body: text, at: world.clock.now() });
+    outbox.sms.push(Sms { to, body: text, attributes, at: world.clock.now() });
     let id = outbox.sms.len();
     Answer::ok(
         "text/xml",

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::document::{ApiKeyEntry, Document, EnterpriseEntry, SsoEntry, UserEntry};
+use super::document::{ApiKeyEntry, Document, EnterpriseEntry, SmsEntry, SsoEntry, UserEntry};
 use crate::api_key::{PresentedKey, is_id};
 use crate::body::Invalid;
 use crate::identity::{self, canonical};
@@ -12,12 +12,16 @@ use crate::oidc;
 use crate::page;
 use crate::password;
 use crate::pin;
-use crate::store::enterprise::{MailSettings, PageSettings, Settings};
+use crate::store::enterprise::{MailSettings, PageSettings, Settings, SmsSettings};
+use crate::store::screener::is_key;
 use crate::store::session::LONGEST_SESSION;
 
 /// Checks a whole document that has been read from `text`.
 pub(super) fn check(document: &Document, text: &str) -> Result<(), Invalid> {
     check_settings_names(text)?;
+    if let Some(sms) = &document.sms {
+        sms.check()?;
+    }
     let mut ids = HashSet::new();
     for (index, enterprise) in document.enterprises.iter().enumerate() {
         let place = format!("enterprises[{index}]");
@@ -33,12 +37,18 @@ fn check_settings_names(text: &str) -> Result<(), Invalid> {
     let some = || Some(String::new());
     let mail = MailSettings { name: some(), from: some(), reset_page: some() };
     let page = PageSettings { logo: some(), accent: some(), background: some() };
-    let known = json!(Settings { mail, page, ..Settings::default() });
+    let sms = SmsSettings {
+        sender_id: some(),
+        origination_number: some(),
+        domain: some(),
+        ..SmsSettings::default()
+    };
+    let known = json!(Settings { mail, page, sms, ..Settings::default() });
     let document: Value = serde_json::from_str(text).unwrap_or_default();
     for (index, enterprise) in document["enterprises"].as_array().into_iter().flatten().enumerate() {
         let place = format!("enterprises[{index}].settings");
         check_names(&enterprise["settings"], &known, &place)?;
-        for group in ["mail", "page"] {
+        for group in ["mail", "page", "sms"] {
             check_names(&enterprise["settings"][group], &known[group], &format!("{place}.{group}"))?;
         }
     }
@@ -89,6 +99,12 @@ impl EnterpriseEntry {
             let place = format!("{place}.pins[{index}].pin");
             require((4..=pin::MAX_CHARS).contains(&length), &place, "must be 4 to 64 letters and digits")?;
         }
+        let mut keys = HashSet::new();
+        for (index, screener) in self.screeners.iter().enumerate() {
+            let place = format!("{place}.screeners[{index}].key");
+            require(is_key(&screener.key), &place, "must be 1 to 64 letters, digits and -._~")?;
+            require(keys.insert(&screener.key), &place, "stands twice")?;
+        }
         Ok(())
     }
 }
@@ -114,9 +130,9 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
         &field("password_min_length"),
         "must be 8 to 64",
     )?;
-    let is_country = |code: &String| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
+    check_sms(&settings.sms, &field("sms"))?;
     require(
-        settings.otp_countries.iter().all(is_country),
+        settings.otp_countries.iter().all(|code| is_country(code)),
         &field("otp_countries"),
         "must be two-letter codes of ISO 3166-1",
     )?;
@@ -142,6 +158,50 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
         require(colour.as_ref().is_none_or(is_colour), &field(&format!("page.{name}")), rule)?;
     }
     Ok(())
+}
+
+fn check_sms(sms: &SmsSettings, place: &str) -> Result<(), Invalid> {
+    let field = |name: &str| format!("{place}.{name}");
+    let is_sender = |id: &String| {
+        (1..=11).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && id.bytes().any(|byte| byte.is_ascii_alphabetic())
+    };
+    let rule = "must be 1 to 11 letters and digits, and not digits alone";
+    require(sms.sender_id.as_ref().is_none_or(is_sender), &field("sender_id"), rule)?;
+    let is_number = |number: &String| {
+        let digits = number.strip_prefix('+').unwrap_or_default();
+        (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let rule = "must be a number as +12025550100";
+    require(sms.origination_number.as_ref().is_none_or(is_number), &field("origination_number"), rule)?;
+    let rule = "must be a host name in lower case, as watch.acme.example";
+    require(sms.domain.as_ref().is_none_or(|domain| is_host(domain)), &field("domain"), rule)
+}
+
+/// Whether `host` is a name as it stands in a message's last line, and in an address without its port.
+fn is_host(host: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    (1..=253).contains(&host.len()) && host.bytes().all(is_plain)
+}
+
+/// Whether `code` has the form of ISO 3166-1 alpha-2.
+fn is_country(code: &str) -> bool {
+    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+impl SmsEntry {
+    fn check(&self) -> Result<(), Invalid> {
+        let is_price = |dollars: &f64| (0.000_1..=10.0).contains(dollars);
+        let monthly = self.monthly_usd.is_none_or(|dollars| (0.0..=1_000_000.0).contains(&dollars));
+        require(monthly, "sms.monthly_usd", "must be 0 to 1000000")?;
+        require(self.price_usd.as_ref().is_none_or(is_price), "sms.price_usd", "must be 0.0001 to 10")?;
+        for (country, dollars) in &self.prices_usd {
+            require(is_country(country), "sms.prices_usd", "must have two-letter codes of ISO 3166-1")?;
+            require(is_price(dollars), &format!("sms.prices_usd.{country}"), "must be 0.0001 to 10")?;
+        }
+        Ok(())
+    }
 }
 
 /// Whether a page or picture at `url` reaches a browser unchanged: HTTPS, or this machine.

@@ -1,5 +1,6 @@
 //! The provisioning document: JSON, checked as a whole before anything is written.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -10,6 +11,8 @@ use crate::body::Invalid;
 use crate::private::Private;
 use crate::store::api_key::ApiKey;
 use crate::store::enterprise::{Enterprise, Settings, Sso};
+use crate::store::screener::Screener;
+use crate::store::sms_ceiling::{DOLLAR, SmsCeiling};
 
 /// The whole document.
 #[derive(Debug, Deserialize)]
@@ -17,6 +20,19 @@ use crate::store::enterprise::{Enterprise, Settings, Sso};
 pub struct Document {
     /// The tenants, each with what is theirs.
     pub enterprises: Vec<EnterpriseEntry>,
+    /// What text messages may cost all of them together; left as it is when absent.
+    pub(super) sms: Option<SmsEntry>,
+}
+
+/// The deployment's limits on text messages; what is absent has its default. Money is in dollars.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SmsEntry {
+    pub(super) daily_max: Option<u32>,
+    pub(super) monthly_usd: Option<f64>,
+    pub(super) price_usd: Option<f64>,
+    #[serde(default)]
+    pub(super) prices_usd: BTreeMap<String, f64>,
 }
 
 /// One tenant.
@@ -40,7 +56,7 @@ pub struct EnterpriseEntry {
     /// Its PINs.
     #[serde(default)]
     pub pins: Vec<PinEntry>,
-    /// Its screeners. Checked, and kept for the functions that will read them.
+    /// Its screeners.
     #[serde(default)]
     pub screeners: Vec<ScreenerEntry>,
 }
@@ -123,9 +139,9 @@ pub struct PinEntry {
 /// A screener.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "part of the document; no function reads screeners yet")]
 pub struct ScreenerEntry {
-    key: String,
+    /// Letters, digits and `-._~`, at most 64.
+    pub key: String,
     #[serde(default)]
     two_factor: bool,
     #[serde(default)]
@@ -188,6 +204,45 @@ impl ApiKeyEntry {
             qr_device_code: self.qr_device_code,
         }
     }
+}
+
+impl ScreenerEntry {
+    /// As the table holds it.
+    #[must_use]
+    pub fn screener(&self) -> Screener {
+        Screener {
+            key: self.key.clone(),
+            two_factor: self.two_factor,
+            force_login: self.force_login,
+            link_type: self.link_type,
+        }
+    }
+}
+
+impl SmsEntry {
+    /// As the table holds it.
+    pub(super) fn ceiling(&self) -> SmsCeiling {
+        let default = SmsCeiling::default();
+        let money = |dollars: Option<f64>, default| dollars.map_or(default, millionths);
+        SmsCeiling {
+            daily_max: self.daily_max.unwrap_or(default.daily_max),
+            monthly: money(self.monthly_usd, default.monthly),
+            price: money(self.price_usd, default.price),
+            prices: self
+                .prices_usd
+                .iter()
+                .map(|(country, dollars)| (country.clone(), millionths(*dollars)))
+                .collect(),
+        }
+    }
+}
+
+/// Dollars in millionths, as near as those come.
+#[expect(clippy::cast_possible_truncation, reason = "the document's check has bounded it")]
+fn millionths(dollars: f64) -> i64 {
+    #[expect(clippy::cast_precision_loss, reason = "a million is exact")]
+    let millionths = (dollars * DOLLAR as f64).round();
+    millionths as i64
 }
 
 impl Document {
@@ -322,7 +377,9 @@ mod tests {
             "settings":{"watch_methods":["password","pin"],"refresh_seconds_min":86400,"refresh_seconds_max":2592000,
                 "signup":true,"sso_only":false,"otp_countries":["US","GB","IN"],"polling_interval":10,
                 "password_min_length":15,"mail":{"name":"A","from":"a@acme.example","reset_page":"https://acme.example/r"},
-                "page":{"logo":"https://cdn.acme.example/logo.svg","accent":"#1f3fd1","background":"#f4f4f6"}},
+                "page":{"logo":"https://cdn.acme.example/logo.svg","accent":"#1f3fd1","background":"#f4f4f6"},
+                "sms":{"sender_id":"ACME","origination_number":"+12025550100","domain":"watch.acme.example",
+                    "daily_max":1000,"screener_daily_max":500}},
             "sso":{"issuer":"http://127.0.0.1:9100","client_id":"usher","client_secret":"s",
                 "redirect_uri":"http://localhost:3000/login/sso_callback","jit":false,"email_domains":["acme.example"]},
             "api_keys":[{"id":"acme-watch","key":"usk_acme_acme-watch_0123456789abcdefghijklmnopqrstuv",
@@ -331,7 +388,7 @@ mod tests {
                 "surfaces":["watch","vidizmo"],"client_secret":"x","disabled":false}],
             "pins":[{"pin":"K7QX-93WD","label":"FYC 2026","expires_at":null,"disabled":false}],
             "screeners":[{"key":"scr-1","two_factor":true,"force_login":false,"link_type":true}]
-        }]}"##;
+        }],"sms":{"daily_max":5000,"monthly_usd":100,"price_usd":0.1,"prices_usd":{"US":0.01,"GB":0.05}}}"##;
         Document::parse(document).unwrap();
         Document::parse(r#"{"enterprises":[{"id":"acme","name":"Acme"}]}"#).unwrap();
     }

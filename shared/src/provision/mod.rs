@@ -10,6 +10,8 @@ mod users;
 use std::fmt;
 
 use aws_sdk_secretsmanager::Client;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::api_key;
 use crate::config::Environment;
@@ -20,7 +22,9 @@ use crate::private::Private;
 use crate::secrets::{self, Version, Written};
 use crate::store::api_key::ApiKey;
 use crate::store::enterprise::Enterprise;
-use crate::store::{Store, parse};
+use crate::store::screener::Screener;
+use crate::store::sms_ceiling::SmsCeiling;
+use crate::store::{Key, Store, parse};
 use document::{Document, EnterpriseEntry};
 
 /// One line of what was done, as `created user ana`.
@@ -99,7 +103,8 @@ impl Provisioner<'_> {
         for entry in &document.enterprises {
             // First, so that nobody is sent to a provider without it.
             self.sso(entry, report).await?;
-            self.enterprise(entry, report).await?;
+            let (key, what) = (Enterprise::key(&entry.id), format!("enterprise {}", entry.id));
+            self.bring(&key, &entry.enterprise(), what, report).await?;
             for key in &entry.api_keys {
                 self.api_key(&entry.id, key, report).await?;
             }
@@ -109,11 +114,33 @@ impl Provisioner<'_> {
             for pin in &entry.pins {
                 self.pin(&entry.id, pin, report).await?;
             }
-            if !entry.screeners.is_empty() {
-                let what = format!("enterprise {}: screeners are not used yet", entry.id);
-                report.changes.push(Change::Warning(what));
+            for screener in &entry.screeners {
+                let key = Screener::key(&entry.id, &screener.key);
+                let what = format!("screener {}/{}", entry.id, screener.key);
+                self.bring(&key, &screener.screener(), what, report).await?;
             }
         }
+        if let Some(sms) = &document.sms {
+            let what = "limits on text messages".to_owned();
+            self.bring(&SmsCeiling::key(), &sms.ceiling(), what, report).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings an item to what is wanted of it.
+    async fn bring<T: PartialEq + Serialize + DeserializeOwned>(
+        &self,
+        key: &Key,
+        wanted: &T,
+        what: String,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let [stored] = self.store.read([key]).await?;
+        let found = parse::<T>(stored.clone())?;
+        report.changes.push(match &found {
+            Some(found) if found == wanted => Change::Unchanged(what),
+            _ => outcome(self.store.swap(key, stored.as_ref(), wanted).await?, found.is_some(), what)?,
+        });
         Ok(())
     }
 
@@ -146,21 +173,6 @@ impl Provisioner<'_> {
             Written::Created => Change::Created(what),
             Written::Updated => Change::Updated(what),
             Written::Unchanged => Change::Unchanged(what),
-        });
-        Ok(())
-    }
-
-    async fn enterprise(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
-        let wanted = entry.enterprise();
-        let [stored] = self.store.read([&Enterprise::key(&entry.id)]).await?;
-        let found = parse::<Enterprise>(stored.clone())?;
-        let what = format!("enterprise {}", entry.id);
-        report.changes.push(match &found {
-            Some(found) if *found == wanted => Change::Unchanged(what),
-            _ => {
-                let written = self.store.write_enterprise(stored.as_ref(), &wanted).await?;
-                outcome(written, found.is_some(), what)?
-            }
         });
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Error, Key, Store};
+use super::Key;
 use crate::identity::is_email;
+use crate::limits;
 
 /// One tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,8 @@ pub struct Settings {
     pub mail: MailSettings,
     /// How pages look.
     pub page: PageSettings,
+    /// How text messages are sent, and how many.
+    pub sms: SmsSettings,
 }
 
 /// How an enterprise's e-mails look. What is absent is the deployment's.
@@ -77,6 +80,38 @@ pub struct PageSettings {
     /// The colour around the card, as `#f4f4f6`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub background: Option<String>,
+}
+
+/// An enterprise's text messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SmsSettings {
+    /// What phones show as the sender, in countries that allow it: up to 11 letters and digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_id: Option<String>,
+    /// The number of one's own that messages come from, in E.164.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origination_number: Option<String>,
+    /// The host on whose pages phones fill in a code; the first of the enterprise's when absent, and the public
+    /// URL's when it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// Messages a day.
+    pub daily_max: u32,
+    /// Messages a day for one screener.
+    pub screener_daily_max: u32,
+}
+
+impl Default for SmsSettings {
+    fn default() -> Self {
+        Self {
+            sender_id: None,
+            origination_number: None,
+            domain: None,
+            daily_max: limits::SMS_ENTERPRISE.max(),
+            screener_daily_max: limits::SMS_SCREENER.max(),
+        }
+    }
 }
 
 /// An enterprise's `OpenID` provider.
@@ -118,6 +153,7 @@ impl Default for Settings {
             password_min_length: crate::password::MIN_CHARS,
             mail: MailSettings::default(),
             page: PageSettings::default(),
+            sms: SmsSettings::default(),
         }
     }
 }
@@ -147,15 +183,5 @@ impl Enterprise {
     #[must_use]
     pub fn brand(&self) -> &str {
         self.settings.mail.name.as_deref().unwrap_or(&self.name)
-    }
-}
-
-impl Store {
-    /// Writes `new` in the place of `old`. `false` when something else than `old` is there.
-    ///
-    /// # Errors
-    /// When `DynamoDB` does not answer.
-    pub async fn write_enterprise(&self, old: Option<&Attributes>, new: &Enterprise) -> Result<bool, Error> {
-        self.swap(&Enterprise::key(&new.id), old, new).await
     }
 }

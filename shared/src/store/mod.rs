@@ -4,21 +4,24 @@
 //! after its answer was lost finds itself (`ClientRequestToken`, or an operation id in the item).
 
 pub mod api_key;
+pub mod budget;
 pub mod counter;
 pub mod enterprise;
 pub mod identity;
 pub mod key_set;
 pub mod pairing;
+pub mod phone;
 pub mod pin;
 pub mod reset;
+pub mod screener;
 pub mod session;
+pub mod sms_ceiling;
 pub mod sso;
 pub mod table;
 pub mod user;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -31,7 +34,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, KeysAndAttribu
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::aws::describe;
+use crate::aws::{describe, pause};
 use crate::config::Environment;
 use crate::crypto;
 
@@ -204,9 +207,17 @@ impl Store {
     }
 
     /// Puts `new` where `old` is, attribute for attribute as it was read and with none of `new`'s that
-    /// it had not, or where nothing is. `false` when something else is there. Sent again after a lost answer, it finds `new` and is
-    /// content.
-    async fn swap(&self, key: &Key, old: Option<&Attributes>, new: &impl Serialize) -> Result<bool, Error> {
+    /// it had not, or where nothing is. `false` when something else is there. Sent again after a lost answer,
+    /// it finds `new` and is content.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn swap(
+        &self,
+        key: &Key,
+        old: Option<&Attributes>,
+        new: &impl Serialize,
+    ) -> Result<bool, Error> {
         let new = item(key, new)?;
         let (is_new, mut names, mut values) = all_equal("new", &new);
         let condition = match old {
@@ -302,13 +313,6 @@ fn code(reason: &CancellationReason) -> &str {
 
 fn has_failed(reason: &CancellationReason) -> bool {
     code(reason) == "ConditionalCheckFailed"
-}
-
-/// Waits before attempt `attempt + 1`: 10 ms, doubling, with a random half of it on top.
-async fn pause(attempt: u32) {
-    let base = 10_u64 << attempt;
-    let [random] = crypto::random::<1>();
-    tokio::time::sleep(Duration::from_millis(base + base * u64::from(random) / 512)).await;
 }
 
 /// An item's attributes: `value`'s fields and the key.

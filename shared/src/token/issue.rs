@@ -6,7 +6,10 @@ use jsonwebtoken::{Algorithm, Header, encode};
 use serde::Serialize;
 
 use super::keys::{self, KeySet};
-use super::{ACCESS_LIFETIME, ACCESS_TYPE, AccessClaims, REFRESH_TYPE, RefreshClaims};
+use super::{
+    ACCESS_LIFETIME, ACCESS_TYPE, AccessClaims, PLAYBACK_AUDIENCE, PLAYBACK_LIFETIME, PLAYBACK_TYPE,
+    PlaybackClaims, REFRESH_TYPE, RefreshClaims,
+};
 use crate::cache::Cached;
 use crate::config::Environment;
 use crate::crypto;
@@ -24,6 +27,19 @@ impl std::fmt::Debug for Tokens {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Tokens")
     }
+}
+
+/// Who is going to play what.
+#[derive(Clone, Copy, Debug)]
+pub struct Playing<'a> {
+    /// The enterprise.
+    pub enterprise: &'a str,
+    /// The screener's key.
+    pub screener: &'a str,
+    /// The id of the API key that asks, or that the session was opened with.
+    pub api_key: &'a str,
+    /// The session by which a user asks; absent for whoever has the link.
+    pub session: Option<&'a Session>,
 }
 
 /// Signs tokens for sessions.
@@ -116,6 +132,31 @@ impl Issuer {
             ent: enterprise.to_owned(),
         };
         self.sign(REFRESH_TYPE, &claims, now)
+    }
+
+    /// A token for playing a screener.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] when it cannot be signed.
+    pub fn playback(&self, playing: Playing<'_>, now: i64) -> Result<String, Failure> {
+        let Playing { enterprise, screener, api_key, session } = playing;
+        let ends_at = session.map_or(i64::MAX, |session| session.expires_at);
+        let mut amr = session.map_or_else(Vec::new, |session| session.amr.clone());
+        amr.push("sms".to_owned());
+        let claims = PlaybackClaims {
+            iss: self.public_url.clone(),
+            sub: session.map_or_else(|| "link".to_owned(), |session| session.user.clone()),
+            aud: PLAYBACK_AUDIENCE,
+            exp: (now + PLAYBACK_LIFETIME).min(ends_at),
+            iat: now,
+            jti: crypto::new_id(),
+            client_id: api_key.to_owned(),
+            sid: session.map(|session| session.id.clone()),
+            ent: enterprise.to_owned(),
+            screener: screener.to_owned(),
+            amr,
+        };
+        self.sign(PLAYBACK_TYPE, &claims, now)
     }
 
     fn sign(&self, typ: &str, claims: &impl Serialize, now: i64) -> Result<String, Failure> {

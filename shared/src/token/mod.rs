@@ -1,4 +1,4 @@
-//! Access and refresh tokens: JSON Web Tokens signed with ES256.
+//! Access, refresh and playback tokens: JSON Web Tokens signed with ES256.
 
 pub mod issue;
 pub mod keys;
@@ -18,6 +18,13 @@ pub const MAX_CHARS: usize = 4096;
 pub const ACCESS_TYPE: &str = "at+jwt";
 /// The `typ` of a refresh token.
 pub const REFRESH_TYPE: &str = "rt+jwt";
+
+/// The `typ` of a playback token.
+pub const PLAYBACK_TYPE: &str = "playback+jwt";
+/// The `aud` of a playback token: whoever streams.
+pub const PLAYBACK_AUDIENCE: &str = "playback";
+/// Seconds that a playback token lives.
+pub const PLAYBACK_LIFETIME: i64 = 5 * 60;
 
 /// What an access token says (RFC 9068 §2.2). Times are epoch seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +74,34 @@ pub struct RefreshClaims {
     pub sid: String,
     /// The enterprise.
     pub ent: String,
+}
+
+/// What a playback token says: who may play which screener. Times are epoch seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlaybackClaims {
+    /// The deployment's public URL.
+    pub iss: String,
+    /// The user's id; `link` for whoever has the link to the screener.
+    pub sub: String,
+    /// [`PLAYBACK_AUDIENCE`].
+    pub aud: &'static str,
+    /// When it stops working.
+    pub exp: i64,
+    /// When it was made.
+    pub iat: i64,
+    /// Its own id.
+    pub jti: String,
+    /// The API key's id.
+    pub client_id: String,
+    /// The user's session's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The enterprise.
+    pub ent: String,
+    /// The screener's key.
+    pub screener: String,
+    /// How the person signed in, and `sms` (RFC 8176).
+    pub amr: Vec<String>,
 }
 
 impl AccessClaims {

@@ -21,18 +21,23 @@ use super::{signing, waiting};
 pub(super) const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
 /// A table and a secret of one's own, and the function for them.
-pub(super) struct Place {
-    pub(super) environment: Environment,
+pub(crate) struct Place {
+    pub(crate) environment: Environment,
     pub(super) client: Client,
     function: Invocation,
-    _app: App,
+    pub(crate) app: App,
 }
 
 impl Place {
     pub(super) async fn new() -> Self {
+        Self::at(env::var("USHER_SECRETSMANAGER").ok()).await
+    }
+
+    /// On the stand-ins, or at another URL.
+    pub(crate) async fn at(url: Option<String>) -> Self {
         let app = App::start().await;
         let mut environment = app.operator();
-        if let Ok(url) = env::var("USHER_SECRETSMANAGER") {
+        if let Some(url) = url {
             environment.aws = environment.aws.into_builder().endpoint_url(url).build();
         }
         let name = format!("usher-{}", Ulid::generate());
@@ -42,7 +47,7 @@ impl Place {
         local::create_resources(&environment).await.unwrap();
         let trigger = TRIGGERS.iter().find(|trigger| trigger.name == "key-rotation").unwrap();
         let function = (trigger.build)(environment.clone()).await.unwrap();
-        Self { client: Client::new(&environment.aws), environment, function, _app: app }
+        Self { client: Client::new(&environment.aws), environment, function, app }
     }
 
     pub(super) async fn step(&self, step: &str, version: &str) -> Result<(), String> {
@@ -56,7 +61,7 @@ impl Place {
     }
 
     /// A whole rotation; the new version's id.
-    pub(super) async fn rotate(&self) -> String {
+    pub(crate) async fn rotate(&self) -> String {
         let version = new_version();
         for step in STEPS {
             self.step(step, &version).await.unwrap();

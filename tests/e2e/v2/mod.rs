@@ -1,1 +1,1 @@
-mod watch;
+pub(crate) mod watch;

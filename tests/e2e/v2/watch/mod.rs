@@ -1,1 +1,2 @@
 mod auth;
+pub(crate) mod content;

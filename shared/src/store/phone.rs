@@ -1,0 +1,323 @@
+//! Linked phones: the number of one viewer for one screener, the code that was sent to it last, and the wrong
+//! tries of the hour.
+//!
+//! All of it is one item, so that a try is one conditional write: it counts the try, or it spends the code.
+//! What a comparison has said has no effect, and is told to nobody, before that write has been made: of a
+//! thousand guesses at once, no more are told from each other than there are tries.
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::screener::Screener;
+use super::{Attributes, Error, Key, Operation, Store, number, parse, text, write};
+use crate::aws::describe;
+use crate::limits;
+use crate::otp::LIFETIME;
+use crate::private::Private;
+
+/// Seconds between two messages to one number.
+pub const COOL_DOWN: i64 = 30;
+
+/// Seconds for which it is remembered when a number was sent a message, before TTL may remove that.
+const KEPT: i64 = 60 * 60;
+
+/// Whose number it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A user's, by their id.
+    User(String),
+    /// The screener's own, for whoever has the link to it.
+    Link,
+}
+
+impl Subject {
+    /// By which it is told from others of the same screener.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::User(id) => format!("USER#{id}"),
+            Self::Link => "LINK".to_owned(),
+        }
+    }
+}
+
+/// A code that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentCode {
+    /// Its keyed hash; see [`crate::otp::hash`].
+    pub hash: String,
+    /// Epoch seconds at which it stops working.
+    pub ends_at: i64,
+}
+
+/// A linked phone, as it is read.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LinkedPhone {
+    /// The number in E.164.
+    pub number: Private,
+    /// Its country (ISO 3166-1 alpha-2).
+    pub country: String,
+    /// Epoch seconds at which its holder first typed a code of it. From then on it is this number, until an
+    /// operator takes it away.
+    #[serde(default)]
+    pub verified_at: Option<i64>,
+    /// The code that works, if there is one.
+    #[serde(default)]
+    pub code: Option<SentCode>,
+    /// Epoch seconds of the last message.
+    #[serde(default)]
+    pub sent_at: Option<i64>,
+    /// The wrong tries of the hour, by their operations.
+    #[serde(default)]
+    tries: Vec<ByteBuf>,
+    /// Epoch seconds at which that hour ends.
+    #[serde(default)]
+    pub tries_until: Option<i64>,
+}
+
+impl LinkedPhone {
+    /// The item's key.
+    #[must_use]
+    pub fn key(enterprise: &str, screener: &str, subject: &Subject) -> Key {
+        Key::new(Screener::key(enterprise, screener).pk, format!("PHONE#{}", subject.name()))
+    }
+
+    /// Whether no try is left, in the hour of the code that was sent last.
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
+        self.tries.len() >= limits::OTP_TRIES.max() as usize
+    }
+
+    /// The code, if it works at `now`. The fifth wrong try has ended it for good: only a new code may begin a
+    /// new hour.
+    #[must_use]
+    pub fn live_code(&self, now: i64) -> Option<&SentCode> {
+        self.code.as_ref().filter(|code| now < code.ends_at && !self.is_used_up())
+    }
+
+    /// Whether the hour of the tries is over at `now`, and there are all of them again.
+    fn has_new_hour(&self, now: i64) -> bool {
+        self.tries_until.is_some_and(|end| end <= now)
+    }
+
+    /// Epoch seconds from which on the same number may be sent another message; `None` when it may at `now`.
+    #[must_use]
+    pub fn waits_until(&self, now: i64) -> Option<i64> {
+        let cooling = self.sent_at.map(|at| at + COOL_DOWN);
+        let locked = self.tries_until.filter(|_| self.is_used_up());
+        cooling.max(locked).filter(|end| now < *end)
+    }
+}
+
+/// What became of a number that was to be linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linked {
+    /// It is linked.
+    Yes,
+    /// Another one is, and has been verified.
+    AnotherIsVerified,
+}
+
+const HAS_TRIES: &str = "(attribute_not_exists(tries) OR size(tries) < :most)";
+
+impl Store {
+    /// Links a number, and ends the code that another one was sent, unless another one has been verified.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn link_phone(&self, key: &Key, new: &Private, country: &str) -> Result<Linked, Error> {
+        let request = self
+            .client
+            .update_item()
+            .set_key(Some(key.attributes()))
+            .update_expression("SET #number = :number, country = :country REMOVE code, sent_at")
+            // The same number again is no change: its code goes on.
+            .condition_expression(
+                "attribute_not_exists(verified_at) AND (attribute_not_exists(pk) OR #number <> :number)",
+            )
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_values(":number", text(new.expose()))
+            .expression_attribute_values(":country", text(country))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let found = match self.update(request).await? {
+            Ok(()) => return Ok(Linked::Yes),
+            Err(found) => parse::<LinkedPhone>(found)?,
+        };
+        let is_same = found.is_some_and(|found| found.number == *new);
+        Ok(if is_same { Linked::Yes } else { Linked::AnotherIsVerified })
+    }
+
+    /// Puts a new code in the place of whichever there was, for the number that was read, as a write of a
+    /// transaction. It fails when the number is another one by now, was sent a message a moment ago, or has no
+    /// tries left.
+    #[must_use]
+    pub fn sending_code(
+        &self,
+        key: &Key,
+        phone: &LinkedPhone,
+        hash: &str,
+        operation: &Operation,
+        now: i64,
+    ) -> TransactWriteItem {
+        let mut update = "SET code = :code, sent_at = :now, code_operation = :operation".to_owned();
+        let mut condition =
+            "#number = :number AND (attribute_not_exists(sent_at) OR sent_at <= :before)".to_owned();
+        let code = Attributes::from([
+            ("hash".to_owned(), text(hash)),
+            ("ends_at".to_owned(), number(now + LIFETIME)),
+        ]);
+        let mut builder = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_values(":number", text(phone.number.expose()))
+            .expression_attribute_values(":code", AttributeValue::M(code))
+            .expression_attribute_values(":operation", operation.value())
+            .expression_attribute_values(":before", number(now - COOL_DOWN))
+            .expression_attribute_values(":now", number(now));
+        if phone.has_new_hour(now) {
+            update.push_str(" REMOVE tries, tries_until");
+            condition.push_str(" AND tries_until <= :now");
+        } else {
+            condition.push_str(" AND ");
+            condition.push_str(HAS_TRIES);
+            builder = builder.expression_attribute_values(":most", number(limits::OTP_TRIES.max().into()));
+        }
+        write!(update, builder.update_expression(update).condition_expression(condition))
+    }
+
+    /// Notes that the number with this keyed hash is sent a message, as a write of a transaction. It fails when
+    /// it was sent one a moment ago, by whomever.
+    #[must_use]
+    pub fn cooling_down(&self, number_hash: &str, now: i64) -> TransactWriteItem {
+        write!(
+            update,
+            Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(cool_down_key(number_hash).attributes()))
+                .update_expression("SET sent_at = :now, expires_at = :expires_at")
+                .condition_expression("attribute_not_exists(sent_at) OR sent_at <= :before")
+                .expression_attribute_values(":now", number(now))
+                .expression_attribute_values(":before", number(now - COOL_DOWN))
+                .expression_attribute_values(":expires_at", number(now + COOL_DOWN + KEPT))
+        )
+    }
+
+    /// Forgets again what [`Store::cooling_down`] noted at `now`, as a write of a transaction.
+    #[must_use]
+    pub fn not_cooling_down(&self, number_hash: &str) -> TransactWriteItem {
+        write!(
+            update,
+            Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(cool_down_key(number_hash).attributes()))
+                .update_expression("REMOVE sent_at")
+        )
+    }
+
+    /// Takes a code back that `operation` wrote and that was not sent, and puts the one of before in its place.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn withdraw_code(
+        &self,
+        key: &Key,
+        before: Option<&SentCode>,
+        operation: &Operation,
+    ) -> Result<(), Error> {
+        let request = self
+            .client
+            .update_item()
+            .set_key(Some(key.attributes()))
+            .condition_expression("code_operation = :operation")
+            .expression_attribute_values(":operation", operation.value());
+        let request = match before {
+            None => request.update_expression("REMOVE code, sent_at"),
+            Some(before) => {
+                let before = serde_dynamo::to_attribute_value(before)
+                    .map_err(|error| Error(format!("a code does not serialise: {error}")))?;
+                request
+                    .update_expression("SET code = :before REMOVE sent_at")
+                    .expression_attribute_values(":before", before)
+            }
+        };
+        // Where another number is linked meanwhile, or none, the code is gone already.
+        self.update(request).await.map(|_| ())
+    }
+
+    /// Spends the code that was read, and notes that the number is its holder's. Of many at once exactly one is
+    /// `true`; none is when the tries are used up, or the code is no longer the one.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn spend_code(
+        &self,
+        key: &Key,
+        phone: &LinkedPhone,
+        code: &SentCode,
+        now: i64,
+    ) -> Result<bool, Error> {
+        let request = self
+            .client
+            .update_item()
+            .update_expression(
+                "SET verified_at = if_not_exists(verified_at, :now), spent_by = :operation REMOVE code",
+            )
+            .condition_expression(format!(
+                "spent_by = :operation OR (#number = :number AND code.#hash = :hash AND code.ends_at > :now \
+                 AND {HAS_TRIES})"
+            ))
+            .set_key(Some(key.attributes()))
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_names("#hash", "hash")
+            .expression_attribute_values(":number", text(phone.number.expose()))
+            .expression_attribute_values(":hash", text(&code.hash))
+            .expression_attribute_values(":now", number(now))
+            .expression_attribute_values(":most", number(limits::OTP_TRIES.max().into()))
+            .expression_attribute_values(":operation", Operation::new().value());
+        Ok(self.update(request).await?.is_ok())
+    }
+
+    /// Counts a wrong try at the code that was read. Where none is left, or the code is no longer the one, it
+    /// counts nothing: the guess is told apart from no other.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn count_wrong_code(&self, key: &Key, code: &SentCode, now: i64) -> Result<(), Error> {
+        let operation = Operation::new();
+        let request = self
+            .client
+            .update_item()
+            .set_key(Some(key.attributes()))
+            .update_expression("ADD tries :one SET tries_until = if_not_exists(tries_until, :until)")
+            .condition_expression(format!(
+                "code.#hash = :hash AND code.ends_at > :now AND ({HAS_TRIES} OR contains(tries, :operation))"
+            ))
+            .expression_attribute_names("#hash", "hash")
+            .expression_attribute_values(":hash", text(&code.hash))
+            .expression_attribute_values(":now", number(now))
+            .expression_attribute_values(":most", number(limits::OTP_TRIES.max().into()))
+            .expression_attribute_values(":until", number(now + limits::OTP_TRIES.window()))
+            .expression_attribute_values(":one", AttributeValue::Bs(vec![Blob::new(operation.0)]))
+            .expression_attribute_values(":operation", operation.value());
+        self.update(request).await.map(|_| ())
+    }
+
+    /// Takes a number away, with its code and its tries; whether there was one.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn reset_phone(&self, key: &Key) -> Result<bool, Error> {
+        let request = self.client.delete_item().table_name(&self.table).set_key(Some(key.attributes()));
+        let answer = request.return_values(ReturnValue::AllOld).send().await;
+        Ok(answer.map_err(|error| Error(describe("DeleteItem", &error)))?.attributes.is_some())
+    }
+}
+
+fn cool_down_key(number_hash: &str) -> Key {
+    Key::new(format!("PHONE#{number_hash}"), "SENT")
+}

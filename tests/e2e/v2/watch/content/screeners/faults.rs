@@ -1,0 +1,139 @@
+//! What happens when SNS or the table fails: no code that works was not sent or counted, and what was not sent is
+//! given back.
+
+use serde_json::json;
+use tests::App;
+
+use super::{LINK, US, link_and_request, wrong};
+
+/// With one message a day for the enterprise, so that one that is not given back is missed.
+async fn app_with_one_message() -> App {
+    App::changed(|document| {
+        document["enterprises"][0]["settings"]["sms"] = json!({ "daily_max": 1 });
+        document["sms"] = json!({ "daily_max": 1, "monthly_usd": 0.1, "price_usd": 0.1 });
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sns_refuses_for_a_moment_is_sent_once() {
+    let app = app_with_one_message().await;
+    let watch = app.watch();
+    watch.link_phone(LINK, US.0, US.1).await.expect(200, "W0000");
+    app.fail("sns", "Publish", "throttle", 1).await;
+    app.fail("sns", "Publish", "server_error", 1).await;
+    watch.request_code(LINK).await.expect(200, "W0000");
+    assert_eq!(app.sms_to(US.2).len(), 1);
+    watch.verify_code(LINK, &app.sms_code(US.2)).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_send_gives_everything_back() {
+    for error in ["throttle", "server_error"] {
+        let app = app_with_one_message().await;
+        let watch = app.watch();
+        watch.link_phone(LINK, US.0, US.1).await.expect(200, "W0000");
+        for _ in 0..7 {
+            app.fail("sns", "Publish", error, 3).await;
+            let failed = watch.request_code(LINK).await.expect(500, "W5000");
+            assert_eq!(failed.body["detail"], "Server error");
+        }
+        assert!(app.sms_to(US.2).is_empty());
+        // Cool-down, the five of the hour, and all caps are as before.
+        watch.request_code(LINK).await.expect(200, "W0000");
+        watch.verify_code(LINK, &app.sms_code(US.2)).await.expect(200, "W0000");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failed_send_the_code_of_before_works() {
+    let app = App::start().await;
+    let watch = app.watch();
+    let code = link_and_request(&app, &watch, LINK, US).await;
+    app.advance(30);
+    app.fail("sns", "Publish", "server_error", 3).await;
+    watch.request_code(LINK).await.expect(500, "W5000");
+    watch.verify_code(LINK, &code).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_may_have_been_sent_counts_and_its_code_works() {
+    for error in ["lost_response", "timeout"] {
+        let app = app_with_one_message().await;
+        let watch = app.watch();
+        watch.link_phone(LINK, US.0, US.1).await.expect(200, "W0000");
+        app.fail("sns", "Publish", error, 1).await;
+        watch.request_code(LINK).await.expect(500, "W5000");
+        // SNS would send it a second time, so it is not asked a second time.
+        let sent = app.sms_to(US.2).len();
+        assert_eq!(
+            (app.usage("screener-request").calls["sns.Publish"], sent),
+            (1, usize::from(error == "lost_response"))
+        );
+        let wait = watch.request_code(LINK).await.expect(429, "W5001");
+        assert_eq!(wait.header("retry-after"), "30");
+        if sent == 1 {
+            watch.verify_code(LINK, &app.sms_code(US.2)).await.expect(200, "W0000");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_table_fails_nothing_is_sent_and_nothing_opens() {
+    let app = App::start().await;
+    let watch = app.watch();
+    let code = link_and_request(&app, &watch, LINK, US).await;
+    app.advance(30);
+    for error in ["server_error", "throttle", "timeout"] {
+        for operation in ["*", "UpdateItem", "TransactWriteItems"] {
+            let clear = async || app.anonymous().send("DELETE", "/_local/faults", "").await;
+            app.fail("dynamodb", operation, error, 1000).await;
+            if operation != "UpdateItem" {
+                watch.link_phone("link-2", US.0, US.1).await.expect(500, "W5000");
+                watch.request_code(LINK).await.expect(500, "W5000");
+            }
+            if operation != "TransactWriteItems" {
+                watch.verify_code(LINK, &code).await.expect(500, "W5000");
+            }
+            clear().await;
+        }
+    }
+    assert_eq!(app.sms_to(US.2).len(), 1);
+    watch.request_code("link-2").await.expect_invalid("phone");
+    watch.verify_code(LINK, &code).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_of_the_table_changes_nothing_for_the_client() {
+    let app = app_with_one_message().await;
+    let watch = app.watch();
+    for operation in ["BatchGetItem", "TransactWriteItems", "UpdateItem"] {
+        app.fail("dynamodb", operation, "lost_response", 1).await;
+        watch.link_phone(LINK, US.0, US.1).await.expect(200, "W0000");
+    }
+    app.fail("dynamodb", "TransactWriteItems", "lost_response", 1).await;
+    watch.request_code(LINK).await.expect(200, "W0000");
+    assert_eq!(app.sms_to(US.2).len(), 1);
+    let code = app.sms_code(US.2);
+    for nth in 1..=4 {
+        app.fail("dynamodb", "UpdateItem", "lost_response", 1).await;
+        watch.verify_code(LINK, &wrong(&code, nth)).await.expect(401, "W2002");
+    }
+    app.fail("dynamodb", "UpdateItem", "lost_response", 1).await;
+    watch.verify_code(LINK, &code).await.expect(200, "W0000");
+    watch.verify_code(LINK, &code).await.expect(401, "W2002");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_send_that_fails_while_the_table_does_too_says_so_in_the_log() {
+    let app = App::start().await;
+    let watch = app.watch();
+    watch.link_phone(LINK, US.0, US.1).await.expect(200, "W0000");
+    app.fail("sns", "Publish", "server_error", 3).await;
+    app.fail("dynamodb", "UpdateItem", "server_error", 3).await;
+    let failed = watch.request_code(LINK).await.expect(500, "W5000");
+    let lines = app.log_of(failed.header("x-request-id"));
+    assert!(lines.iter().any(|line| line["message"] == "give back" && line["level"] == "WARN"), "{lines:?}");
+    // The code that could not be taken back was sent to nobody.
+    assert!(app.sms_to(US.2).is_empty());
+}

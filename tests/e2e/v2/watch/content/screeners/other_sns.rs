@@ -1,0 +1,64 @@
+//! The whole flow as the functions' own events, with what SNS was told read back from it.
+//!
+//! Against the stand-ins or, with `USHER_SNS`, another SNS (with its table and secrets) at that URL.
+
+use std::env;
+
+use functions::ROUTES;
+use lambda_http::{Context, RequestExt};
+use serde_json::{Value, json};
+use shared::config::Environment;
+use shared::provision::document::Document;
+use shared::provision::{self, Report};
+
+use crate::house::read;
+use crate::key_rotation::steps::Place;
+
+/// Runs a function's event, with another body where one is given, against the environment.
+async fn run(environment: &Environment, name: &str, body: Option<Value>) -> (u16, Value) {
+    let mut event: Value = serde_json::from_str(&read(&format!("events/{name}.json"))).unwrap();
+    event["pathParameters"]["screener_key"] = json!("premiere");
+    if let Some(body) = body {
+        event["body"] = json!(body.to_string());
+    }
+    let route = ROUTES.iter().find(|route| route.name == name).unwrap();
+    let handler = (route.build)(environment.clone()).await.unwrap();
+    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+    let answer = handler(request.with_lambda_context(Context::default())).await;
+    (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap())
+}
+
+/// What was sent to `number`, as moto's own page of everything that it holds has it.
+async fn sent_by_moto(url: &str, number: &str) -> Vec<String> {
+    let text = reqwest::get(format!("{url}/moto-api/data.json")).await.unwrap().text().await.unwrap();
+    let data: Value = serde_json::from_str(&text).unwrap();
+    let sms = data["sns"]["SMS"].as_array().unwrap().clone();
+    let to_number = sms.into_iter().filter(|sms| sms["phone_number"] == number);
+    to_number.map(|sms| sms["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sns_was_told_to_send_is_the_code_that_opens_the_screener() {
+    let other = env::var("USHER_SNS").ok();
+    let place = Place::at(other.clone()).await;
+    place.rotate().await;
+    let Place { app, environment, .. } = &place;
+    let document = Document::parse(local::DEMO).unwrap();
+    provision::run(environment, &document, &mut Report::default()).await.unwrap();
+
+    // A number of its own, since another SNS keeps what an earlier run sent.
+    let phone = 2_015_550_000 + u64::from(shared::crypto::random::<1>()[0]);
+    let body = json!({ "phone": phone, "country_code": 1 });
+    assert_eq!(run(environment, "screener-register", Some(body)).await.0, 200);
+    assert_eq!(run(environment, "screener-request", None).await.0, 200);
+    let number = format!("+1{phone}");
+    let sent = match &other {
+        Some(url) => sent_by_moto(url, &number).await,
+        None => app.sms_to(&number).into_iter().map(|sms| sms.body).collect(),
+    };
+    let (text, code) = sent.last().unwrap().rsplit_once('#').unwrap();
+    assert!(text.contains("Demo Pictures") && text.ends_with("\n\n@demo.localhost "), "{text}");
+    let (status, answer) = run(environment, "screener-verify", Some(json!({ "otp": code }))).await;
+    assert_eq!((status, &answer["status_code"]), (200, &json!("W0000")), "{answer}");
+    assert_eq!(tests::part(answer["playback_token"].as_str().unwrap(), 1)["screener"], "premiere");
+}
