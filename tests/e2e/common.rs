@@ -53,7 +53,7 @@ fn gated() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// Bodies that no endpoint takes, and what they have wrong.
-fn bad_bodies() -> Vec<Vec<u8>> {
+pub(crate) fn bad_bodies() -> Vec<Vec<u8>> {
     vec![
         b"".to_vec(),
         b"  ".to_vec(),

@@ -12,7 +12,8 @@ use tests::{App, SignedIn, part};
 async fn expect_refused_as_access(app: &App, token: &str, why: &str) {
     let session = app.authorized(&format!("JWT {token}")).get("/v2/watch/auth/session").await;
     let logout = app.watch().post("/v2/watch/auth/logout", json!({ "token": token })).await;
-    for answer in [session, logout] {
+    let screener = app.authorized(token).get("/v2/watch/content/screeners/link/2fa").await;
+    for answer in [session, logout, screener] {
         assert_eq!((answer.status, &answer.body["status_code"]), (401, &json!("W2003")), "{why}");
     }
 }

@@ -11,6 +11,7 @@ use tests::{ANA, App, OLGA};
 
 use crate::house::{read, template_functions};
 use crate::v1::admin::auth::sso::{OLGA_AT, Studio};
+use crate::v2::watch::content::screeners::{LINK, US, link_and_request, wrong};
 
 /// What a function's policy allows, as `dynamodb:GetItem`.
 fn allowed_actions(function: &Yaml) -> BTreeSet<String> {
@@ -48,6 +49,9 @@ async fn call_everything(app: &App) {
     app.admin().post("/v1/admin/auth/logout", json!({ "token": olga.token })).await.expect(200, "A0000");
     app.anonymous().get("/.well-known/jwks.json").await;
     app.anonymous().get("/assets/page.css").await;
+    let code = link_and_request(app, &watch, LINK, US).await;
+    watch.verify_code(LINK, &wrong(&code, 1)).await.expect(401, "W2002");
+    watch.verify_code(LINK, &code).await.expect(200, "W0000");
     sign_in_on_a_tv(app, &watch.sign_in("ana", ANA).await.token).await;
     for by_page in [false, true] {
         watch
@@ -102,13 +106,20 @@ async fn the_template_allows_what_the_functions_do_and_no_more() {
     call_everything(&app).await;
     for route in ROUTES {
         (route.build)(app.stack.place.environment(route.name)).await.unwrap();
-        let path = route.path.replace("{reset_code}", "x").replace("{login_code}", "x");
+        let path = route
+            .path
+            .replace("{reset_code}", "x")
+            .replace("{login_code}", "x")
+            .replace("{screener_key}", "link");
         let key = if route.surface == Surface::Admin { app.admin() } else { app.watch() };
         key.send(route.method, &path, "not JSON").await;
     }
     for trigger in TRIGGERS {
         (trigger.build)(app.stack.place.environment(trigger.name)).await.unwrap();
     }
+    app.advance(30);
+    app.fail("sns", "*", "server_error", 3).await;
+    app.watch().request_code(LINK).await.expect(500, "W5000");
     app.fail("ses", "*", "server_error", 3).await;
     app.watch().post("/v2/watch/auth/forgot-password", json!({ "email": "ana@acme.example" })).await;
     let studio = Studio::changed(|document| {
@@ -210,6 +221,22 @@ async fn every_call_costs_what_the_readme_says() {
     note("qr-submit, answer");
     app.anonymous().get("/assets/page.css").await;
     note("page-style");
+    let by_token = app.authorized(&tokens.token);
+    by_token.link_phone("login", 44, 7_400_123_456).await.expect(200, "W0000");
+    note("screener-register, token");
+    by_token.request_code("login").await.expect(200, "W0000");
+    note("screener-request, token");
+    let code = app.sms_code("+447400123456");
+    by_token.verify_code("login", &wrong(&code, 1)).await.expect(401, "W2002");
+    note("screener-verify, wrong code");
+    by_token.verify_code("login", &code).await.expect(200, "W0000");
+    note("screener-verify, token");
+    watch.link_phone("link-2", US.0, US.1 + 1).await.expect(200, "W0000");
+    note("screener-register, API key");
+    watch.request_code("link-2").await.expect(200, "W0000");
+    note("screener-request, API key");
+    watch.verify_code("link-2", &app.sms_code("+12025550144")).await.expect(200, "W0000");
+    note("screener-verify, API key");
     app.admin().admin_login("olga", OLGA).await.expect(200, "A0000");
     note("admin-login");
     app.admin().admin_refresh(&olga.refresh_token).await.expect(200, "A0000");

@@ -9,7 +9,7 @@ mod request;
 mod verify;
 mod who;
 
-use tests::{App, Client};
+use tests::{Answer, App, Client};
 
 /// Mobile numbers that nobody has, each as country code, phone, and E.164.
 pub(crate) type Phone = (u64, u64, &'static str);
@@ -27,6 +27,15 @@ pub(crate) async fn link_and_request(app: &App, client: &Client, screener: &str,
     client.link_phone(screener, phone.0, phone.1).await.expect(200, "W0000");
     client.request_code(screener).await.expect(200, "W0000");
     app.sms_code(phone.2)
+}
+
+/// Holds a refusal against the seconds for which it is to last, less those that a slow machine has taken.
+#[track_caller]
+fn expect_wait(answer: Answer, seconds: i64) -> Answer {
+    let answer = answer.expect(429, "W5001");
+    let told: i64 = answer.header("retry-after").parse().unwrap();
+    assert!((seconds - 25..=seconds).contains(&told), "{told} instead of {seconds}");
+    answer
 }
 
 /// A code that is not this one.

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use tests::App;
 
-use super::{GB, JE, LINK, US, US_TOO, link_and_request};
+use crate::common::bad_bodies;
+
+use super::{GB, JE, LINK, US, US_TOO, expect_wait, link_and_request};
 
 const PATH: &str = "/v2/watch/content/screeners/link/2fa";
 
@@ -65,6 +67,9 @@ async fn what_is_no_mobile_number_of_an_allowed_country_is_4900_and_changes_noth
     }
     let body = format!(r#"{{"phone":2025550143,"country_code":{digits}}}"#);
     app.watch().send("POST", PATH, body).await.expect_invalid("country_code");
+    for body in bad_bodies() {
+        app.watch().send("POST", PATH, body).await.expect(400, "W4900");
+    }
     assert!(app.usage("screener-register").write_units <= 0.0);
     assert!(app.stack.world.outbox().sms.is_empty());
     app.watch().request_code(LINK).await.expect_invalid("phone");
@@ -130,8 +135,7 @@ async fn ten_numbers_an_hour_are_looked_at_so_that_nobody_finds_the_linked_one()
     for _ in 0..9 {
         watch.link_phone(LINK, US_TOO.0, US_TOO.1).await.expect(403, "W2101");
     }
-    let locked = watch.link_phone(LINK, US.0, US.1).await.expect(429, "W5001");
-    assert_eq!(locked.header("retry-after"), "3600");
+    expect_wait(watch.link_phone(LINK, US.0, US.1).await, 3600);
     // What is wrong is not counted, and told all the same.
     watch.link_phone(LINK, 1, 1).await.expect_invalid("phone");
     app.advance(3600);

@@ -5,6 +5,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Value, json};
 use tests::{App, part};
 
+use crate::common::bad_bodies;
+
 use super::{GB, LINK, US, link_and_request, wrong};
 
 const PATH: &str = "/v2/watch/content/screeners/link/2fa/verify";
@@ -60,15 +62,15 @@ async fn a_users_token_is_bound_to_them_and_their_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_playback_token_never_outlives_the_session() {
     let app = App::changed(|document| {
-        document["enterprises"][0]["settings"]["refresh_seconds_min"] = json!(60);
+        document["enterprises"][0]["settings"]["refresh_seconds_min"] = json!(300);
     })
     .await;
     let ana = app.ana_client().await;
     let code = link_and_request(&app, &ana, "login", US).await;
-    app.advance(40);
+    app.advance(200);
     let answer = ana.verify_code("login", &code).await.expect(200, "W0000");
     let claims = part(answer.body["playback_token"].as_str().unwrap(), 1);
-    assert!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() <= 20, "{claims}");
+    assert!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() <= 100, "{claims}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +94,7 @@ async fn a_code_works_once_and_for_five_minutes() {
     let app = App::start().await;
     let watch = app.watch();
     let code = link_and_request(&app, &watch, LINK, US).await;
-    app.advance(299);
+    app.advance(270);
     watch.verify_code(LINK, &code).await.expect(200, "W0000");
     watch.verify_code(LINK, &code).await.expect(401, "W2002");
     watch.request_code(LINK).await.expect(200, "W0000");
@@ -208,7 +210,9 @@ async fn what_is_no_code_is_4900_and_counts_nothing() {
     ] {
         watch.post(PATH, body).await.expect_invalid("otp");
     }
-    watch.send("POST", PATH, "[]").await.expect_invalid("body");
+    for body in bad_bodies() {
+        watch.send("POST", PATH, body).await.expect(400, "W4900");
+    }
     assert!(app.usage("screener-verify").write_units <= 0.0);
     watch.verify_code(LINK, &code).await.expect(200, "W0000");
 }
