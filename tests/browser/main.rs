@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod driver;
+mod playback;
 mod qr;
 mod reset;
 mod sso;

@@ -5,6 +5,7 @@ use tests::phone::Phone;
 use tests::{ANA, Answer, App, OLGA, SignedIn, part};
 
 use crate::authorizer;
+use crate::v2::watch::content::screeners::{LINK, US, wrong};
 
 /// The one line about an answer's call, less what differs each time.
 #[track_caller]
@@ -158,6 +159,34 @@ async fn a_tv_and_who_answered_it() {
     let mut phone = Phone::open(&app, &app.watch().get_code("a television").await).await;
     let refused = phone.answer("refuse").await;
     expect(&app, &refused, &json!({ "event": "qr_answer", "detail": "refused", "user": null }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_sent_a_code_for_which_screener_and_typed_it() {
+    let app = App::start().await;
+    let tokens = app.ana().await;
+    let ana = app.authorized(&tokens.token);
+    let of = |event: &str, outcome: &str| {
+        json!({
+            "event": event, "outcome": outcome, "enterprise": "acme", "api_key": "acme-watch",
+            "user": claim(&tokens, "sub"), "session": claim(&tokens, "sid"),
+            "object": "screener", "object_id": "login", "reason": null, "detail": null,
+        })
+    };
+    let linked = ana.link_phone("login", US.0, US.1).await.expect(200, "W0000");
+    expect(&app, &linked, &of("phone_link", "success"));
+    let sent = ana.request_code("login").await.expect(200, "W0000");
+    expect(&app, &sent, &of("otp_request", "success"));
+    let early = ana.request_code("login").await.expect(429, "W5001");
+    expect(&app, &early, &of("otp_request", "limited"));
+    let code = app.sms_code(US.2);
+    let denied = ana.verify_code("login", &wrong(&code, 1)).await.expect(401, "W2002");
+    expect(&app, &denied, &of("otp_verify", "denied"));
+    let verified = ana.verify_code("login", &code).await.expect(200, "W0000");
+    expect(&app, &verified, &of("otp_verify", "success"));
+    let by_link = app.watch().link_phone(LINK, US.0, US.1).await.expect(200, "W0000");
+    let wanted = json!({ "api_key": "acme-watch", "user": null, "session": null, "object_id": "link" });
+    expect(&app, &by_link, &wanted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

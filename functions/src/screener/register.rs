@@ -63,7 +63,9 @@ impl Endpoint for Register {
         // Whether another number is linked, the answer tells: so the question is counted first.
         let by_viewer = limits::PHONE_VIEWER.counter(&enterprise.id, &viewer.name(), call.now);
         let by_source = limits::PHONE_SOURCE.counter(&enterprise.id, &call.source, call.now);
-        match self.store.take_both([&by_viewer, &by_source], &Operation::new()).await? {
+        // Boxed, as in SignIn::verify.
+        let operation = Operation::new();
+        match Box::pin(self.store.take_both([&by_viewer, &by_source], &operation)).await? {
             [true, true] => {}
             [false, _] => return Err(by_viewer.refusal(call.now)),
             [true, false] => return Err(by_source.refusal(call.now)),

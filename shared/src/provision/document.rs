@@ -336,10 +336,44 @@ mod tests {
             let told = one(&format!(r#""settings":{{"page":{{"{name}":"{value}"}}}}"#));
             assert!(told.starts_with(&format!("enterprises[0].settings.page.{name}: must be ")), "{told}");
         }
-        assert_eq!(
-            one(r#""settings":{"page":{"logoo":""}}"#),
-            "enterprises[0].settings.page.logoo: is no setting"
-        );
+        for (group, name) in [("page", "logoo"), ("sms", "daily_maxx")] {
+            assert_eq!(
+                one(&format!(r#""settings":{{"{group}":{{"{name}":""}}}}"#)),
+                format!("enterprises[0].settings.{group}.{name}: is no setting")
+            );
+        }
+        for (name, value) in [
+            ("sender_id", "ACME FILMS"),
+            ("sender_id", "12345"),
+            ("sender_id", "TwelveLetter"),
+            ("origination_number", "12025550100"),
+            ("origination_number", "+1 202"),
+            ("domain", "https://acme.example"),
+            ("domain", "acme.example #1"),
+            ("domain", ""),
+        ] {
+            let told = one(&format!(r#""settings":{{"sms":{{"{name}":"{value}"}}}}"#));
+            assert!(told.starts_with(&format!("enterprises[0].settings.sms.{name}: must be ")), "{told}");
+        }
+        for (screeners, told) in [
+            (r#"{"key":"a b"}"#, "[0].key: must be 1 to 64 letters, digits and -._~"),
+            (r#"{"key":""}"#, "[0].key: must be 1 to 64 letters, digits and -._~"),
+            (r#"{"key":"a"},{"key":"a"}"#, "[1].key: stands twice"),
+        ] {
+            assert_eq!(
+                one(&format!(r#""screeners":[{screeners}]"#)),
+                format!("enterprises[0].screeners{told}")
+            );
+        }
+        for (sms, place) in [
+            (r#""monthly_usd":-1"#, "monthly_usd"),
+            (r#""price_usd":0"#, "price_usd"),
+            (r#""prices_usd":{"US":11}"#, "prices_usd.US"),
+            (r#""prices_usd":{"usa":1}"#, "prices_usd"),
+        ] {
+            let told = problem(&format!(r#"{{"enterprises":[],"sms":{{{sms}}}}}"#));
+            assert!(told.starts_with(&format!("sms.{place}: must ")), "{told}");
+        }
         for (changed, place) in [
             (r#""issuer":"http://idp.acme.example""#, "issuer"),
             (r#""issuer":"https://idp.acme.example?tenant=1""#, "issuer"),

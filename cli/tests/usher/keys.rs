@@ -1,48 +1,20 @@
 //! `usher keys`, as an operator runs it, against the local stack's stand-ins.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
-
 use std::process::Output;
-use std::sync::Arc;
 
-use local::{Options, Stack};
-use shared::provision::document::Document;
-use tokio::process::Command;
+use local::Stack;
 
-async fn stack() -> Stack {
-    let options = Options {
-        port: 0,
-        data: None,
-        dynamodb: None,
-        table: "usher".into(),
-        document: Document::parse(r#"{"enterprises":[]}"#).unwrap(),
-        is_demo: false,
-        binaries: None,
-        log: Arc::new(|_| {}),
-    };
-    Stack::start(options).await.unwrap()
-}
+use crate::{lines, stack, usher};
 
 async fn keys(stack: &Stack, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_usher"))
-        .arg("keys")
-        .args(arguments)
-        .args(["--endpoint-url", &stack.place.aws_url])
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "operator")
-        .env("AWS_SECRET_ACCESS_KEY", "operator")
-        .output()
-        .await
-        .unwrap()
+    usher(stack, &[&["keys"], arguments].concat()).await
 }
 
 /// The keys by their `kid`, each with what is said of it.
 async fn told(stack: &Stack, command: &str) -> Vec<(String, String)> {
-    let output = keys(stack, &[command]).await;
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let lines = text.lines().map(|line| line.split_once("  ").unwrap());
-    lines.map(|(kid, role)| (kid.to_owned(), role.to_owned())).collect()
+    let lines = lines(&keys(stack, &[command]).await).into_iter();
+    let split = |line: String| line.split_once("  ").map(|(kid, role)| (kid.to_owned(), role.to_owned()));
+    lines.map(|line| split(line).unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

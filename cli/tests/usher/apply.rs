@@ -1,34 +1,16 @@
 //! `usher apply`, as an operator runs it, against the local stack's stand-ins.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
-
 use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use local::{Options, Stack};
+use local::Stack;
 use serde_json::{Value, json};
 use shared::config::Environment;
-use shared::provision::document::Document;
-use tokio::process::Command;
 
-async fn stack() -> Stack {
-    let document = Document::parse(r#"{"enterprises":[]}"#).unwrap();
-    let options = Options {
-        port: 0,
-        data: None,
-        dynamodb: None,
-        table: "usher".into(),
-        document,
-        is_demo: false,
-        binaries: None,
-        log: Arc::new(|_| {}),
-    };
-    Stack::start(options).await.unwrap()
-}
+use crate::{lines, stack, usher};
 
 /// Runs `usher apply` on a document.
 async fn apply(stack: &Stack, document: &Value) -> Output {
@@ -40,22 +22,10 @@ async fn apply_with(stack: &Stack, document: &Value, flags: &[&str]) -> Output {
     let name = format!("usher-apply-{}-{}.json", std::process::id(), FILES.fetch_add(1, Ordering::Relaxed));
     let file: PathBuf = env::temp_dir().join(name);
     fs::write(&file, document.to_string()).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_usher"))
-        .args(["apply", &file.to_string_lossy(), "--endpoint-url", &stack.place.aws_url])
-        .args(flags)
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "operator")
-        .env("AWS_SECRET_ACCESS_KEY", "operator")
-        .output()
-        .await
-        .unwrap();
+    let path = file.to_string_lossy();
+    let output = usher(stack, &[&["apply", &*path], flags].concat()).await;
     fs::remove_file(file).unwrap();
     output
-}
-
-fn lines(output: &Output) -> Vec<String> {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).lines().map(ToOwned::to_owned).collect()
 }
 
 fn document() -> Value {
@@ -238,4 +208,31 @@ async fn settings_that_let_no_admin_in_are_warned_of() {
     assert!(lines(&apply(&stack, &jit).await).contains(&warning));
     jit["enterprises"][0]["sso"]["email_domains"] = json!(["acme.example"]);
     assert!(!lines(&apply(&stack, &jit).await).contains(&warning));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn screeners_and_the_limits_on_text_messages_are_brought_to_the_document() {
+    let stack = stack().await;
+    let document = |force_login: bool, dollars: f64| {
+        json!({
+            "enterprises": [{
+                "id": "acme", "name": "Acme",
+                "screeners": [{ "key": "scr-1", "two_factor": true, "force_login": force_login }],
+            }],
+            "sms": { "monthly_usd": dollars, "prices_usd": { "US": 0.0125 } },
+        })
+    };
+    for (document, screener, limits) in [
+        (document(false, 50.0), "created  ", "created  "),
+        (document(false, 50.0), "unchanged", "unchanged"),
+        (document(true, 50.0), "updated  ", "unchanged"),
+        (document(true, 0.0), "unchanged", "updated  "),
+    ] {
+        let lines = lines(&apply(&stack, &document).await);
+        let wanted = [format!("{screener} screener acme/scr-1"), format!("{limits} limits on text messages")];
+        assert_eq!(lines[lines.len() - 2..], wanted);
+    }
+    // A document that says nothing of them leaves them as they are.
+    let lines = lines(&apply(&stack, &json!({ "enterprises": [] })).await);
+    assert!(lines.is_empty(), "{lines:?}");
 }
