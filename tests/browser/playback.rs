@@ -26,10 +26,11 @@ async fn may_play(app: &App, token: &str, enterprise: &str, screener: &str) -> R
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
-async fn playback_token(app: &App, client: &Client) -> String {
-    client.link_phone("link", 1, 2_025_550_143).await.expect(200, "W0000");
+async fn playback_token(app: &App, client: &Client, phone: u64) -> String {
+    client.link_phone("link", 1, phone).await.expect(200, "W0000");
     client.request_code("link").await.expect(200, "W0000");
-    let answer: Answer = client.verify_code("link", &app.sms_code("+12025550143")).await.expect(200, "W0000");
+    let answer: Answer =
+        client.verify_code("link", &app.sms_code(&format!("+1{phone}"))).await.expect(200, "W0000");
     answer.body["playback_token"].as_str().unwrap().to_owned()
 }
 
@@ -38,7 +39,7 @@ async fn the_lines_let_in_who_may_play_and_nobody_else() {
     let app = App::start().await;
     // Node goes by the machine's clock.
     app.advance(shared::request::machine_now() - app.stack.world.clock.now());
-    let token = playback_token(&app, &app.watch()).await;
+    let token = playback_token(&app, &app.watch(), 2_025_550_143).await;
     assert_eq!(may_play(&app, &token, "acme", "link").await.as_deref(), Ok("link"));
     for (enterprise, screener) in [("acme", "link-2"), ("orbit", "link")] {
         let refused = may_play(&app, &token, enterprise, screener).await.unwrap_err();
@@ -50,7 +51,7 @@ async fn the_lines_let_in_who_may_play_and_nobody_else() {
         assert!(refused.contains("JWT") || refused.contains("JWS"), "{refused}");
     }
     app.advance(-600);
-    let old = playback_token(&app, &app.ana_client().await).await;
+    let old = playback_token(&app, &app.ana_client().await, 2_025_550_144).await;
     let refused = may_play(&app, &old, "acme", "link").await.unwrap_err();
     assert!(refused.contains("JWTExpired"), "{refused}");
 }

@@ -23,7 +23,7 @@ pub(super) const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", 
 /// A table and a secret of one's own, and the function for them.
 pub(crate) struct Place {
     pub(crate) environment: Environment,
-    pub(super) client: Client,
+    pub(crate) client: Client,
     function: Invocation,
     pub(crate) app: App,
 }
@@ -61,7 +61,7 @@ impl Place {
     }
 
     /// A whole rotation; the new version's id.
-    pub(crate) async fn rotate(&self) -> String {
+    pub(super) async fn rotate(&self) -> String {
         let version = new_version();
         for step in STEPS {
             self.step(step, &version).await.unwrap();
