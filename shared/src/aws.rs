@@ -35,7 +35,9 @@ impl Unsent {
     pub(crate) fn of<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) -> Self {
         let cause = describe(operation, error);
         match error {
-            SdkError::ServiceError(_) | SdkError::ConstructionFailure(_) => Self::Refused(cause),
+            // With a code it is the service that speaks. Without one it is something on the way to it.
+            SdkError::ServiceError(_) if error.code().is_some() => Self::Refused(cause),
+            SdkError::ConstructionFailure(_) => Self::Refused(cause),
             _ => Self::Unknown(cause),
         }
     }

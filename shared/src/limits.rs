@@ -58,11 +58,12 @@ pub const PHONE_SOURCE: Limit = Limit { name: "phone-source", max: 200, window: 
 /// Wrong one-time codes of one viewer for one screener, whichever codes they were meant for. The hour begins
 /// with the first one. It is kept beside the code; see [`crate::store::phone`].
 pub const OTP_TRIES: Limit = Limit { name: "otp-tries", max: 5, window: 60 * 60 };
-/// Text messages to one number, in all enterprises and for all screeners together.
-pub const SMS_NUMBER: Limit = Limit { name: "sms-number", max: 5, window: 60 * 60 };
+/// Text messages that one viewer of one screener has tried to be sent, those too that SNS refused: what else a
+/// message takes is given back for those.
+pub const SMS_ATTEMPTS: Limit = Limit { name: "sms-attempts", max: 60, window: 60 * 60 };
 /// Text messages for one viewer of one screener.
 pub const SMS_VIEWER: Limit = Limit { name: "sms-viewer", max: 20, window: DAY };
-/// Text messages asked for from one source address within an enterprise.
+/// Text messages asked for from one source address, in all enterprises together.
 pub const SMS_SOURCE: Limit = Limit { name: "sms-source", max: 200, window: DAY };
 /// Text messages for one screener, where its enterprise has no other limit.
 pub const SMS_SCREENER: Limit = Limit { name: "sms-screener", max: 500, window: DAY };
@@ -100,6 +101,9 @@ pub struct Budget {
     /// Epoch seconds at which there is all of it again.
     pub ends_at: i64,
 }
+
+/// What the log calls the limit of [`crate::store::texted`].
+pub const SMS_NUMBER: &str = "sms-number";
 
 /// What the log calls [`month_of_money`].
 const SMS_MONTH: &str = "sms-month";

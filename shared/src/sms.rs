@@ -27,6 +27,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The most of a brand that a message shows, in characters, so that the message stays one part.
 const MOST_BRAND: usize = 40;
 
+/// Whether `host` can stand in a message's last line: a name in lower case, without a port.
+#[must_use]
+pub fn is_host(host: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    (1..=253).contains(&host.len()) && host.bytes().all(is_plain)
+}
+
 /// A message to one phone.
 #[derive(Debug)]
 pub struct Sms {
@@ -134,7 +141,7 @@ impl Texter {
 fn is_passing<R>(error: &SdkError<PublishError, R>) -> bool {
     let SdkError::ServiceError(refusal) = error else { return false };
     let code = refusal.err().code().unwrap_or_default();
-    code.starts_with("Throttl") || code.starts_with("Internal")
+    ["Throttl", "Internal", "ServiceUnavailable"].iter().any(|start| code.starts_with(start))
 }
 
 fn attribute(kind: &str, value: &str) -> Result<MessageAttributeValue, Unsent> {

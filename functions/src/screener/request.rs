@@ -1,7 +1,11 @@
 //! `GET /v2/watch/content/screeners/{screener_key}/2fa`: sends a one-time code to the linked phone.
 //!
-//! One read, then one transaction: the new code, the number's cool-down, and a share of every budget, all or
-//! nothing. The message goes out after it, since what goes out is paid for.
+//! One read, then one transaction: the new code, the number's pause, and a share of every budget, all or nothing.
+//! The message goes out after it, since what goes out is paid for. What is not sent is given back, in a second
+//! transaction that undoes the first one at most once.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use shared::aws::Unsent;
@@ -16,14 +20,19 @@ use shared::otp;
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::secrets;
-use shared::sms::{Sms, Texter};
+use shared::sms::{self, Sms, Texter};
 use shared::store::enterprise::Enterprise;
-use shared::store::phone::{COOL_DOWN, LinkedPhone};
+use shared::store::phone::{LinkedPhone, Refused};
 use shared::store::sms_ceiling::SmsCeiling;
-use shared::store::{Operation, Store, parse};
-use std::sync::Arc;
+use shared::store::texted::{COOL_DOWN, Waiting};
+use shared::store::{self, Operation, Store, parse};
+use tokio::time::{Instant, timeout_at};
 
 use super::viewer::{Door, Viewer};
+
+/// When SNS must have answered, counted from the call's beginning: so that there is time to give back what a
+/// message took.
+const SENT_WITHIN: Duration = Duration::from_secs(6);
 
 /// The endpoint.
 #[derive(Debug)]
@@ -35,11 +44,15 @@ pub struct Request {
     public_url: String,
 }
 
-/// What a message takes, and gives back when it is not sent.
-struct Taken<'a> {
+/// What a message takes.
+struct Share<'a> {
     viewer: &'a Viewer,
     phone: &'a LinkedPhone,
+    code_hash: String,
     number_hash: String,
+    /// Kept whatever becomes of the message.
+    attempt: Budget,
+    /// Given back when it is not sent; the narrowest first.
     budgets: Vec<Budget>,
     operation: Operation,
 }
@@ -61,6 +74,7 @@ impl Endpoint for Request {
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
+        let send_by = Instant::now() + SENT_WITHIN;
         let now = call.now;
         let (viewer, [enterprise, ceiling]) =
             self.door.admit(call, |ent| [Enterprise::key(ent), SmsCeiling::key()]).await?;
@@ -71,7 +85,6 @@ impl Endpoint for Request {
         if !enterprise.settings.otp_countries.contains(&phone.country) {
             return Err(Invalid::new("phone", "no codes are sent to its country").into());
         }
-        // Without a write, for whoever goes on all the same.
         if let Some(end) = phone.waits_until(now) {
             return Err(Failure::RateLimited { retry_after: end - now });
         }
@@ -80,20 +93,28 @@ impl Endpoint for Request {
         let code = otp::generate();
         let sms = Sms::code(enterprise.brand(), self.domain(&enterprise), &code);
         let price = ceiling.price(&phone.country, sms.parts());
-        let number_hash = crypto::keyed_hash(&pepper, &["phone", phone.number.expose()]);
-        let taken = Taken {
+        let place = [viewer.phone_key.pk.as_str(), viewer.phone_key.sk.as_str()];
+        let share = Share {
             viewer: &viewer,
             phone,
-            budgets: budgets(call, &enterprise, &ceiling, &viewer, &number_hash, price),
-            number_hash,
+            code_hash: otp::hash(&pepper, place, &phone.number, &code),
+            number_hash: crypto::keyed_hash(&pepper, &["phone", phone.number.expose()]),
+            attempt: limits::SMS_ATTEMPTS.budget(&enterprise.id, &viewer.name(), now),
+            budgets: budgets(call, &enterprise, &ceiling, &viewer, price),
             operation: Operation::new(),
         };
-        let place = [viewer.phone_key.pk.as_str(), viewer.phone_key.sk.as_str()];
-        self.take(call, &taken, &otp::hash(&pepper, place, &phone.number, &code)).await?;
-        match self.texter.send(&enterprise, &phone.number, &sms, price).await {
+        self.take(call, &share).await?;
+        let sent = if Instant::now() < send_by {
+            let sending = self.texter.send(&enterprise, &phone.number, &sms, price);
+            let late = Err(Unsent::Unknown("Publish took too long".into()));
+            timeout_at(send_by, sending).await.unwrap_or(late)
+        } else {
+            Err(Unsent::Refused("no time was left to send".into()))
+        };
+        match sent {
             Ok(()) => Ok(Reply::success(Self::SURFACE, json!({ "detail": "Success" }))),
             Err(Unsent::Refused(cause)) => {
-                self.give_back(call, &taken).await;
+                self.give_back(call, &share).await;
                 Err(Failure::Internal(cause))
             }
             // It may be on its way: its code works, and it counts.
@@ -102,21 +123,19 @@ impl Endpoint for Request {
     }
 }
 
-/// What the message takes of each budget, the narrowest first.
+/// What a message takes of each budget that it is given back to.
 fn budgets(
     call: &Call,
     enterprise: &Enterprise,
     ceiling: &SmsCeiling,
     viewer: &Viewer,
-    number_hash: &str,
     price: i64,
 ) -> Vec<Budget> {
     let (ent, now, settings) = (enterprise.id.as_str(), call.now, &enterprise.settings.sms);
     let by_screener = limits::SMS_SCREENER.at_most(settings.screener_daily_max);
     vec![
-        limits::SMS_NUMBER.budget("", number_hash, now),
         limits::SMS_VIEWER.budget(ent, &viewer.name(), now),
-        limits::SMS_SOURCE.budget(ent, &call.source, now),
+        limits::SMS_SOURCE.budget("", &call.source, now),
         by_screener.budget(ent, &viewer.screener.key, now),
         limits::SMS_ENTERPRISE.at_most(settings.daily_max).budget(ent, "", now),
         limits::SMS_DEPLOYMENT.at_most(ceiling.daily_max).budget("", "", now),
@@ -124,51 +143,87 @@ fn budgets(
     ]
 }
 
+/// The refusal of a request that met a limit; the log tells which, and rings an alarm.
+fn refusal(call: &Call, by: &'static str, ends_at: i64) -> Failure {
+    call.notes.add(|about| (about.reason, about.detail) = (Some("cap"), Some(by)));
+    Failure::RateLimited { retry_after: (ends_at - call.now).max(1) }
+}
+
 impl Request {
     /// The host on whose pages phones fill in the code.
     fn domain<'a>(&'a self, enterprise: &'a Enterprise) -> &'a str {
-        let settings = &enterprise.settings.sms;
-        let own = settings.domain.as_ref().or(enterprise.domains.first()).map(String::as_str);
-        own.unwrap_or_else(|| {
+        let own = enterprise.settings.sms.domain.iter().chain(&enterprise.domains).map(String::as_str);
+        own.into_iter().find(|domain| sms::is_host(domain)).unwrap_or_else(|| {
             let authority = self.public_url.split_once("://").map_or("", |(_, rest)| rest);
             authority.split(['/', ':']).next().unwrap_or_default()
         })
     }
 
-    /// Writes the code and takes its share of every budget, or none of it.
-    async fn take(&self, call: &Call, taken: &Taken<'_>, hash: &str) -> Result<(), Failure> {
-        let Taken { viewer, phone, number_hash, budgets, operation } = taken;
-        let refuse = |budget: &Budget| {
-            call.notes.add(|about| (about.reason, about.detail) = (Some("cap"), Some(budget.name)));
-            Err(budget.refusal(call.now))
-        };
-        if let Some(budget) = budgets.iter().find(|budget| !budget.is_possible()) {
-            return refuse(budget);
+    /// Writes the code and takes its share of everything, or none of it.
+    async fn take(&self, call: &Call, share: &Share<'_>) -> Result<(), Failure> {
+        let Share { viewer, phone, code_hash, number_hash, attempt, budgets, operation } = share;
+        let now = call.now;
+        let limited: Vec<_> = std::iter::once(attempt).chain(budgets).collect();
+        // Without a write: what can never be paid for, and whoever goes on all the same.
+        if let Some(budget) = limited.iter().find(|budget| !budget.is_possible()) {
+            return Err(refusal(call, budget.name, budget.ends_at));
+        }
+        if let Some(refused) = phone.refused(now) {
+            let mut names = limited.iter().map(|budget| budget.name).chain([limits::SMS_NUMBER]);
+            if let Some(by) = names.find(|name| *name == refused.by) {
+                return Err(refusal(call, by, refused.ends_at));
+            }
         }
         let mut writes = vec![
-            self.store.sending_code(&viewer.phone_key, phone, hash, operation, call.now),
-            self.store.cooling_down(number_hash, call.now),
+            self.store.sending_code(&viewer.phone_key, phone, code_hash, operation, now)?,
+            self.store.texting(number_hash, now),
         ];
-        writes.extend(budgets.iter().map(|budget| self.store.taking_budget(budget)));
-        let Err(cancelled) = self.store.transact(writes).await? else { return Ok(()) };
-        match cancelled.failed.iter().position(|failed| *failed) {
-            Some(index @ 2..) => refuse(&budgets[index - 2]),
-            // By this viewer or for another screener, at most so long ago.
-            _ => Err(Failure::RateLimited { retry_after: COOL_DOWN }),
-        }
+        writes.extend(limited.iter().map(|budget| self.store.taking_budget(budget)));
+        let cancelled = match self.store.transact(writes).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(cancelled)) => cancelled,
+            Err(error) => {
+                // Whether it was written is not known. If it was, nothing is sent for it.
+                self.give_back(call, share).await;
+                return Err(error.into());
+            }
+        };
+        let (by, ends_at) = match cancelled.failed.iter().position(|failed| *failed) {
+            Some(1) => match Waiting::of(cancelled.found.into_iter().nth(1).flatten(), now)? {
+                Waiting { until, had_five: true } => (limits::SMS_NUMBER, until),
+                Waiting { until, had_five: false } => {
+                    return Err(Failure::RateLimited { retry_after: until - now });
+                }
+            },
+            Some(index @ 2..) => (limited[index - 2].name, limited[index - 2].ends_at),
+            // Another request of this viewer was faster, or a try or a new number.
+            _ => return Err(Failure::RateLimited { retry_after: COOL_DOWN }),
+        };
+        let refused = Refused::new(by, ends_at, now);
+        let remembered = self.store.remember_refusal(&viewer.phone_key, phone, &refused).await;
+        warn(call, "remember", remembered.err());
+        Err(refusal(call, by, ends_at))
     }
 
-    /// Gives everything back that a message took that was not sent, as far as the table answers.
-    async fn give_back(&self, call: &Call, taken: &Taken<'_>) {
-        let Taken { viewer, phone, number_hash, budgets, operation } = taken;
-        let mut writes = vec![self.store.not_cooling_down(number_hash)];
-        writes.extend(budgets.iter().map(|budget| self.store.giving_budget_back(budget)));
-        let (given, withdrawn) = tokio::join!(
-            self.store.transact(writes),
-            self.store.withdraw_code(&viewer.phone_key, phone.code.as_ref(), operation)
-        );
-        for failed in [given.err(), withdrawn.err()].into_iter().flatten() {
-            tracing::warn!(target: "usher", function = Self::NAME, request_id = call.request_id, cause = %failed, "give back");
-        }
+    /// Gives everything back that a message took that was not sent, but for the attempt, as far as the table
+    /// answers.
+    async fn give_back(&self, call: &Call, share: &Share<'_>) {
+        let Share { viewer, phone, number_hash, budgets, operation, .. } = share;
+        let before = phone.code_to_keep(call.now);
+        let given = async {
+            let withdrawing = self.store.withdrawing_code(&viewer.phone_key, before, operation)?;
+            let mut writes = vec![withdrawing, self.store.not_texting(number_hash)];
+            writes.extend(budgets.iter().map(|budget| self.store.giving_budget_back(budget)));
+            // Where there is nothing to undo, nothing is.
+            self.store.transact(writes).await.map(|_| ())
+        };
+        warn(call, "give back", given.await.err());
+    }
+}
+
+/// Notes what could not be done, and what nobody waits for.
+fn warn(call: &Call, what: &str, error: Option<store::Error>) {
+    if let Some(error) = error {
+        tracing::warn!(target: "usher", function = Request::NAME, request_id = call.request_id, cause = %error, "{what}");
     }
 }

@@ -12,6 +12,7 @@ use crate::oidc;
 use crate::page;
 use crate::password;
 use crate::pin;
+use crate::sms;
 use crate::store::enterprise::{MailSettings, PageSettings, Settings, SmsSettings};
 use crate::store::screener::is_key;
 use crate::store::session::LONGEST_SESSION;
@@ -160,7 +161,7 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn check_sms(sms: &SmsSettings, place: &str) -> Result<(), Invalid> {
+fn check_sms(settings: &SmsSettings, place: &str) -> Result<(), Invalid> {
     let field = |name: &str| format!("{place}.{name}");
     let is_sender = |id: &String| {
         (1..=11).contains(&id.len())
@@ -168,21 +169,15 @@ fn check_sms(sms: &SmsSettings, place: &str) -> Result<(), Invalid> {
             && id.bytes().any(|byte| byte.is_ascii_alphabetic())
     };
     let rule = "must be 1 to 11 letters and digits, and not digits alone";
-    require(sms.sender_id.as_ref().is_none_or(is_sender), &field("sender_id"), rule)?;
+    require(settings.sender_id.as_ref().is_none_or(is_sender), &field("sender_id"), rule)?;
     let is_number = |number: &String| {
         let digits = number.strip_prefix('+').unwrap_or_default();
         (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
     };
     let rule = "must be a number as +12025550100";
-    require(sms.origination_number.as_ref().is_none_or(is_number), &field("origination_number"), rule)?;
+    require(settings.origination_number.as_ref().is_none_or(is_number), &field("origination_number"), rule)?;
     let rule = "must be a host name in lower case, as watch.acme.example";
-    require(sms.domain.as_ref().is_none_or(|domain| is_host(domain)), &field("domain"), rule)
-}
-
-/// Whether `host` is a name as it stands in a message's last line, and in an address without its port.
-fn is_host(host: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
-    (1..=253).contains(&host.len()) && host.bytes().all(is_plain)
+    require(settings.domain.as_ref().is_none_or(|domain| sms::is_host(domain)), &field("domain"), rule)
 }
 
 /// Whether `code` has the form of ISO 3166-1 alpha-2.

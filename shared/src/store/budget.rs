@@ -7,7 +7,6 @@
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 
 use super::{Store, number, write};
-use crate::failure::Failure;
 use crate::limits::Budget;
 
 /// Seconds for which a budget's item outlives its window before TTL may remove it.
@@ -18,12 +17,6 @@ impl Budget {
     #[must_use]
     pub fn is_possible(&self) -> bool {
         self.amount <= self.max
-    }
-
-    /// The refusal at `now` of a budget that has too little left.
-    #[must_use]
-    pub fn refusal(&self, now: i64) -> Failure {
-        Failure::RateLimited { retry_after: (self.ends_at - now).max(1) }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod session;
 pub mod sms_ceiling;
 pub mod sso;
 pub mod table;
+pub mod texted;
 pub mod user;
 
 use std::collections::HashMap;
@@ -112,6 +113,8 @@ impl Default for Operation {
 pub struct Cancelled {
     /// For each write, in order, whether its own condition failed.
     pub failed: Vec<bool>,
+    /// For each write, the item on which that happened, where the write asks for it.
+    pub found: Vec<Option<Attributes>>,
 }
 
 /// The table.
@@ -268,7 +271,8 @@ impl Store {
             match reasons(&error) {
                 Some(reasons) if reasons.iter().any(has_failed) => {
                     let failed = reasons.iter().map(has_failed).collect();
-                    return Ok(Some(Err(Cancelled { failed })));
+                    let found = reasons.iter().map(|reason| reason.item().cloned()).collect();
+                    return Ok(Some(Err(Cancelled { failed, found })));
                 }
                 Some(reasons)
                     if reasons.iter().all(|reason| code(reason) == "None" || is_passing(code(reason))) => {}

@@ -13,17 +13,15 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::screener::Screener;
-use super::{Attributes, Error, Key, Operation, Store, number, parse, text, write};
+use super::texted::COOL_DOWN;
+use super::{Error, Key, Operation, Store, number, parse, text, write};
 use crate::aws::describe;
 use crate::limits;
 use crate::otp::LIFETIME;
 use crate::private::Private;
 
-/// Seconds between two messages to one number.
-pub const COOL_DOWN: i64 = 30;
-
-/// Seconds for which it is remembered when a number was sent a message, before TTL may remove that.
-const KEPT: i64 = 60 * 60;
+/// Seconds for which a viewer who met a limit meets it again without a write.
+const REFUSED_FOR: i64 = 60;
 
 /// Whose number it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +74,32 @@ pub struct LinkedPhone {
     tries: Vec<ByteBuf>,
     /// Epoch seconds at which that hour ends.
     #[serde(default)]
-    pub tries_until: Option<i64>,
+    tries_until: Option<i64>,
+    /// The limit that the last request met.
+    #[serde(default)]
+    refused: Option<Refused>,
+    /// Which try spent the last code.
+    #[serde(default, with = "serde_bytes")]
+    spent_by: Option<Vec<u8>>,
+}
+
+/// A limit that a request met, remembered so that whoever goes on does not have all limits asked each time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// What the log calls the limit.
+    pub by: String,
+    /// Epoch seconds at which its window ends.
+    pub ends_at: i64,
+    /// Epoch seconds until which it is not asked again.
+    until: i64,
+}
+
+impl Refused {
+    /// By a limit that was met at `now`.
+    #[must_use]
+    pub fn new(by: &str, ends_at: i64, now: i64) -> Self {
+        Self { by: by.to_owned(), ends_at, until: ends_at.min(now + REFUSED_FOR) }
+    }
 }
 
 impl LinkedPhone {
@@ -97,6 +120,19 @@ impl LinkedPhone {
     #[must_use]
     pub fn live_code(&self, now: i64) -> Option<&SentCode> {
         self.code.as_ref().filter(|code| now < code.ends_at && !self.is_used_up())
+    }
+
+    /// The limit that the viewer has met a moment before `now`.
+    #[must_use]
+    pub fn refused(&self, now: i64) -> Option<&Refused> {
+        self.refused.as_ref().filter(|refused| now < refused.until)
+    }
+
+    /// The code that works at `now` and would go on working if a new one came to nothing: not one whose wrong
+    /// tries are forgotten with the new one.
+    #[must_use]
+    pub fn code_to_keep(&self, now: i64) -> Option<&SentCode> {
+        self.live_code(now).filter(|_| !self.has_new_hour(now))
     }
 
     /// Whether the hour of the tries is over at `now`, and there are all of them again.
@@ -134,7 +170,9 @@ impl Store {
             .client
             .update_item()
             .set_key(Some(key.attributes()))
-            .update_expression("SET #number = :number, country = :country REMOVE code, sent_at")
+            .update_expression(
+                "SET #number = :number, country = :country REMOVE code, sent_at, code_operation, refused",
+            )
             // The same number again is no change: its code goes on.
             .condition_expression(
                 "attribute_not_exists(verified_at) AND (attribute_not_exists(pk) OR #number <> :number)",
@@ -152,9 +190,11 @@ impl Store {
     }
 
     /// Puts a new code in the place of whichever there was, for the number that was read, as a write of a
-    /// transaction. It fails when the number is another one by now, was sent a message a moment ago, or has no
-    /// tries left.
-    #[must_use]
+    /// transaction. It fails when the number or its code is another one by now, was sent a message a moment ago, or
+    /// has no tries left.
+    ///
+    /// # Errors
+    /// When the code does not serialise.
     pub fn sending_code(
         &self,
         key: &Key,
@@ -162,23 +202,29 @@ impl Store {
         hash: &str,
         operation: &Operation,
         now: i64,
-    ) -> TransactWriteItem {
+    ) -> Result<TransactWriteItem, Error> {
+        let code = SentCode { hash: hash.to_owned(), ends_at: now + LIFETIME };
         let mut update = "SET code = :code, sent_at = :now, code_operation = :operation".to_owned();
         let mut condition =
             "#number = :number AND (attribute_not_exists(sent_at) OR sent_at <= :before)".to_owned();
-        let code = Attributes::from([
-            ("hash".to_owned(), text(hash)),
-            ("ends_at".to_owned(), number(now + LIFETIME)),
-        ]);
         let mut builder = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key.attributes()))
             .expression_attribute_names("#number", "number")
             .expression_attribute_values(":number", text(phone.number.expose()))
-            .expression_attribute_values(":code", AttributeValue::M(code))
+            .expression_attribute_values(":code", map(&code)?)
             .expression_attribute_values(":operation", operation.value())
             .expression_attribute_values(":before", number(now - COOL_DOWN))
             .expression_attribute_values(":now", number(now));
+        match &phone.code {
+            None => condition.push_str(" AND attribute_not_exists(code)"),
+            Some(code) => {
+                condition.push_str(" AND code.#hash = :read");
+                builder = builder
+                    .expression_attribute_names("#hash", "hash")
+                    .expression_attribute_values(":read", text(&code.hash));
+            }
+        }
         if phone.has_new_hour(now) {
             update.push_str(" REMOVE tries, tries_until");
             condition.push_str(" AND tries_until <= :now");
@@ -187,65 +233,54 @@ impl Store {
             condition.push_str(HAS_TRIES);
             builder = builder.expression_attribute_values(":most", number(limits::OTP_TRIES.max().into()));
         }
-        write!(update, builder.update_expression(update).condition_expression(condition))
+        Ok(write!(update, builder.update_expression(update).condition_expression(condition)))
     }
 
-    /// Notes that the number with this keyed hash is sent a message, as a write of a transaction. It fails when
-    /// it was sent one a moment ago, by whomever.
-    #[must_use]
-    pub fn cooling_down(&self, number_hash: &str, now: i64) -> TransactWriteItem {
-        write!(
-            update,
-            Update::builder()
-                .table_name(&self.table)
-                .set_key(Some(cool_down_key(number_hash).attributes()))
-                .update_expression("SET sent_at = :now, expires_at = :expires_at")
-                .condition_expression("attribute_not_exists(sent_at) OR sent_at <= :before")
-                .expression_attribute_values(":now", number(now))
-                .expression_attribute_values(":before", number(now - COOL_DOWN))
-                .expression_attribute_values(":expires_at", number(now + COOL_DOWN + KEPT))
-        )
-    }
-
-    /// Forgets again what [`Store::cooling_down`] noted at `now`, as a write of a transaction.
-    #[must_use]
-    pub fn not_cooling_down(&self, number_hash: &str) -> TransactWriteItem {
-        write!(
-            update,
-            Update::builder()
-                .table_name(&self.table)
-                .set_key(Some(cool_down_key(number_hash).attributes()))
-                .update_expression("REMOVE sent_at")
-        )
-    }
-
-    /// Takes a code back that `operation` wrote and that was not sent, and puts the one of before in its place.
+    /// Takes a code back that `operation` wrote and that was not sent, and puts the one of before in its place, as
+    /// a write of a transaction. It fails when that was done before, another number is linked by now or none, or
+    /// the code was never written.
     ///
     /// # Errors
-    /// When `DynamoDB` does not answer.
-    pub async fn withdraw_code(
+    /// When the code does not serialise.
+    pub fn withdrawing_code(
         &self,
         key: &Key,
         before: Option<&SentCode>,
         operation: &Operation,
+    ) -> Result<TransactWriteItem, Error> {
+        let builder = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .condition_expression("code_operation = :operation")
+            .expression_attribute_values(":operation", operation.value());
+        let builder = match before {
+            None => builder.update_expression("REMOVE code, sent_at, code_operation"),
+            Some(before) => builder
+                .update_expression("SET code = :before REMOVE sent_at, code_operation")
+                .expression_attribute_values(":before", map(before)?),
+        };
+        Ok(write!(update, builder))
+    }
+
+    /// Remembers the limit that a request for a code met, for the number that was read.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn remember_refusal(
+        &self,
+        key: &Key,
+        phone: &LinkedPhone,
+        refused: &Refused,
     ) -> Result<(), Error> {
         let request = self
             .client
             .update_item()
             .set_key(Some(key.attributes()))
-            .condition_expression("code_operation = :operation")
-            .expression_attribute_values(":operation", operation.value());
-        let request = match before {
-            None => request.update_expression("REMOVE code, sent_at"),
-            Some(before) => {
-                let before = serde_dynamo::to_attribute_value(before)
-                    .map_err(|error| Error(format!("a code does not serialise: {error}")))?;
-                request
-                    .update_expression("SET code = :before REMOVE sent_at")
-                    .expression_attribute_values(":before", before)
-            }
-        };
-        // Where another number is linked meanwhile, or none, the code is gone already.
+            .update_expression("SET refused = :refused")
+            .condition_expression("#number = :number")
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_values(":number", text(phone.number.expose()))
+            .expression_attribute_values(":refused", map(refused)?);
         self.update(request).await.map(|_| ())
     }
 
@@ -261,25 +296,31 @@ impl Store {
         code: &SentCode,
         now: i64,
     ) -> Result<bool, Error> {
+        let operation = Operation::new();
         let request = self
             .client
             .update_item()
+            .set_key(Some(key.attributes()))
             .update_expression(
                 "SET verified_at = if_not_exists(verified_at, :now), spent_by = :operation REMOVE code",
             )
             .condition_expression(format!(
-                "spent_by = :operation OR (#number = :number AND code.#hash = :hash AND code.ends_at > :now \
-                 AND {HAS_TRIES})"
+                "#number = :number AND code.#hash = :hash AND code.ends_at > :now AND {HAS_TRIES}"
             ))
-            .set_key(Some(key.attributes()))
             .expression_attribute_names("#number", "number")
             .expression_attribute_names("#hash", "hash")
             .expression_attribute_values(":number", text(phone.number.expose()))
             .expression_attribute_values(":hash", text(&code.hash))
             .expression_attribute_values(":now", number(now))
             .expression_attribute_values(":most", number(limits::OTP_TRIES.max().into()))
-            .expression_attribute_values(":operation", Operation::new().value());
-        Ok(self.update(request).await?.is_ok())
+            .expression_attribute_values(":operation", operation.value())
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match self.update(request).await? {
+            Ok(()) => Ok(true),
+            // By this very try, when its answer was lost; there may be a new code by now.
+            Err(found) => Ok(parse::<LinkedPhone>(found)?
+                .is_some_and(|found| found.spent_by.as_deref() == Some(&operation.0[..]))),
+        }
     }
 
     /// Counts a wrong try at the code that was read. Where none is left, or the code is no longer the one, it
@@ -318,6 +359,7 @@ impl Store {
     }
 }
 
-fn cool_down_key(number_hash: &str) -> Key {
-    Key::new(format!("PHONE#{number_hash}"), "SENT")
+fn map(value: &impl Serialize) -> Result<AttributeValue, Error> {
+    serde_dynamo::to_attribute_value(value)
+        .map_err(|error| Error(format!("a part of a phone does not serialise: {error}")))
 }

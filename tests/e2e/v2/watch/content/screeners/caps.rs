@@ -69,8 +69,29 @@ async fn a_viewer_has_twenty_a_day() {
     let refused = pump.send(&watch, 0).await;
     pump.expect_cap(refused, "sms-viewer");
     assert_eq!(pump.app.stack.world.outbox().sms.len(), 20);
+    // Whoever goes on pressing the button costs a read.
+    pump.app.forget_usage();
+    let again = watch.request_code("film-0").await;
+    pump.expect_cap(again, "sms-viewer");
+    assert!(pump.app.usage("screener-request").write_units <= 0.0);
     pump.app.advance(DAY);
     pump.send(&watch, 0).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_sns_refuses_are_tried_sixty_times_an_hour() {
+    let pump = Pump::new(0, |_| {}).await;
+    let watch = pump.app.watch();
+    watch.link_phone(LINK, US.0, US.1).await.expect(200, "W0000");
+    pump.app.fail("sns", "Publish", "throttle", 1000).await;
+    for _ in 0..60 {
+        watch.request_code(LINK).await.expect(500, "W5000");
+    }
+    let refused = watch.request_code(LINK).await;
+    pump.expect_cap(refused, "sms-attempts");
+    pump.app.anonymous().send("DELETE", "/_local/faults", "").await;
+    pump.app.advance(3600);
+    watch.request_code(LINK).await.expect(200, "W0000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,6 +109,9 @@ async fn a_source_address_has_two_hundred_a_day_whatever_it_says_of_itself() {
     pump.expect_cap(refused, "sms-source");
     let forged = watch.get_with(path, ("x-forwarded-for", "198.51.100.7")).await;
     pump.expect_cap(forged, "sms-source");
+    let orbit = pump.app.key("orbit-watch");
+    let refused = pump.send(&orbit, 1).await;
+    pump.expect_cap(refused, "sms-source");
     pump.send(&watch.clone().from("127.0.0.2"), 1).await.expect(200, "W0000");
 }
 

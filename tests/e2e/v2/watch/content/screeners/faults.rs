@@ -128,15 +128,50 @@ async fn a_lost_answer_of_the_table_changes_nothing_for_the_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_send_that_fails_while_the_table_does_too_says_so_in_the_log() {
-    let app = App::start().await;
+async fn what_may_have_been_written_without_an_answer_is_given_back_and_nothing_is_sent() {
+    let app = app_with_one_message().await;
     let watch = app.watch();
     watch.link_phone(LINK, US.0, US.1).await.expect(200, "W0000");
-    app.fail("sns", "Publish", "server_error", 3).await;
-    app.fail("dynamodb", "UpdateItem", "server_error", 3).await;
-    let failed = watch.request_code(LINK).await.expect(500, "W5000");
-    let lines = app.log_of(failed.header("x-request-id"));
-    assert!(lines.iter().any(|line| line["message"] == "give back" && line["level"] == "WARN"), "{lines:?}");
-    // The code that could not be taken back was sent to nobody.
+    for error in ["lost_response", "server_error"] {
+        app.fail("dynamodb", "TransactWriteItems", error, 3).await;
+        watch.request_code(LINK).await.expect(500, "W5000");
+    }
     assert!(app.sms_to(US.2).is_empty());
+    watch.request_code(LINK).await.expect(200, "W0000");
+    watch.verify_code(LINK, &app.sms_code(US.2)).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_was_ended_does_not_come_back_with_a_message_that_was_not_sent() {
+    let app = App::start().await;
+    let watch = app.watch();
+    let code = link_and_request(&app, &watch, LINK, US).await;
+    watch.verify_code(LINK, &wrong(&code, 1)).await.expect(401, "W2002");
+    app.advance(3600 - 120);
+    watch.request_code(LINK).await.expect(200, "W0000");
+    let code = app.sms_code(US.2);
+    for nth in 1..=4 {
+        watch.verify_code(LINK, &wrong(&code, nth)).await.expect(401, "W2002");
+    }
+    // The hour of the tries is over, and the five minutes of the code are not.
+    app.advance(121);
+    app.fail("sns", "Publish", "server_error", 3).await;
+    watch.request_code(LINK).await.expect(500, "W5000");
+    watch.verify_code(LINK, &code).await.expect(401, "W2002");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_spent_once_though_a_newer_one_comes_to_nothing_meanwhile() {
+    for _ in 0..8 {
+        let app = App::start().await;
+        let watch = app.watch();
+        let code = link_and_request(&app, &watch, LINK, US).await;
+        app.advance(30);
+        app.fail("sns", "Publish", "server_error", 3).await;
+        let (_, verified) = tokio::join!(watch.request_code(LINK), watch.verify_code(LINK, &code));
+        app.anonymous().send("DELETE", "/_local/faults", "").await;
+        let again = watch.verify_code(LINK, &code).await;
+        let times = [verified, again].iter().filter(|answer| answer.status == 200).count();
+        assert_eq!(times, 1, "once, and before or after the other request");
+    }
 }
