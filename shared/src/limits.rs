@@ -55,9 +55,14 @@ pub const QR_GUESS_DEVICE: Limit = Limit { name: "qr-guess-device", max: 50, win
 pub const PHONE_VIEWER: Limit = Limit { name: "phone-viewer", max: 10, window: 60 * 60 };
 /// Numbers linked from one source address within an enterprise.
 pub const PHONE_SOURCE: Limit = Limit { name: "phone-source", max: 200, window: 60 * 60 };
-/// Wrong one-time codes of one viewer for one screener, whichever codes they were meant for. The hour begins
-/// with the first one. It is kept beside the code; see [`crate::store::phone`].
-pub const OTP_TRIES: Limit = Limit { name: "otp-tries", max: 5, window: 60 * 60 };
+/// Wrong one-time codes of one viewer for one screener, whichever codes they were meant for. They are kept beside
+/// the code; see [`crate::store::phone`].
+pub const OTP_TRIES: u32 = 5;
+/// Seconds within which, from the first one on.
+pub const OTP_HOUR: i64 = 60 * 60;
+/// Seconds between two text messages to one number, in all enterprises and for all screeners together. They are
+/// kept by number; see [`crate::store::texted`], which also holds that there are five in any hour.
+pub const SMS_PAUSE: i64 = 30;
 /// Text messages that one viewer of one screener has tried to be sent, those too that SNS refused: what else a
 /// message takes is given back for those.
 pub const SMS_ATTEMPTS: Limit = Limit { name: "sms-attempts", max: 60, window: 60 * 60 };
@@ -140,12 +145,6 @@ impl Limit {
     #[must_use]
     pub fn max(&self) -> u32 {
         self.max
-    }
-
-    /// The window's length in seconds.
-    #[must_use]
-    pub fn window(&self) -> i64 {
-        self.window
     }
 
     /// One time of `subject`'s at `now`, as [`Limit::counter`] counts it, but as a number.

@@ -3,6 +3,7 @@
 use crate::body::{Invalid, Object};
 use crate::crypto;
 use crate::private::Private;
+use crate::store::Key;
 
 /// Seconds for which a code works.
 pub const LIFETIME: i64 = 5 * 60;
@@ -37,8 +38,8 @@ pub fn parse(body: &Object) -> Result<Private, Invalid> {
 /// What the table holds of a code: HMAC-SHA-256 under the pepper, since a million codes are quickly tried, bound
 /// to the phone's item (enterprise, screener and viewer) and to the number that it was sent to.
 #[must_use]
-pub fn hash(pepper: &[u8], [partition, subject]: [&str; 2], number: &Private, code: &Private) -> String {
-    crypto::keyed_hash(pepper, &["otp", partition, subject, number.expose(), code.expose()])
+pub fn hash(pepper: &[u8], phone: &Key, number: &Private, code: &Private) -> String {
+    crypto::keyed_hash(pepper, &["otp", &phone.pk, &phone.sk, number.expose(), code.expose()])
 }
 
 #[cfg(test)]
@@ -59,8 +60,9 @@ mod tests {
 
     #[test]
     fn a_hash_is_of_one_viewer_and_one_number() {
-        let of =
-            |place: [&str; 2], number: &str, code: &str| hash(b"pepper", place, &number.into(), &code.into());
+        let of = |[pk, sk]: [&str; 2], number: &str, code: &str| {
+            hash(b"pepper", &Key::new(pk, sk), &number.into(), &code.into())
+        };
         let one = of(["ENT#acme#SCREENER#a", "LINK"], "+12025550143", "123456");
         assert_eq!(one, of(["ENT#acme#SCREENER#a", "LINK"], "+12025550143", "123456"));
         for other in [

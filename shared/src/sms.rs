@@ -24,8 +24,11 @@ const ATTEMPTS: u32 = 3;
 /// How long SNS may take: an answer that comes later leaves open whether there is a message.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The most of a brand that a message shows, in characters, so that the message stays one part.
-const MOST_BRAND: usize = 40;
+/// Characters of GSM 03.38 that one part of a message holds (3GPP TS 23.038 §6.1.2.2.1).
+const PART: usize = 160;
+
+/// The least of a brand that a message shows, in characters, whatever else it has to hold.
+const LEAST_BRAND: usize = 20;
 
 /// Whether `host` can stand in a message's last line: a name in lower case, without a port.
 #[must_use]
@@ -45,11 +48,16 @@ impl Sms {
     /// and on no other: <https://wicg.github.io/sms-one-time-codes/>.
     #[must_use]
     pub fn code(brand: &str, domain: &str, code: &Private) -> Self {
-        let brand: String = one_line(brand).chars().take(MOST_BRAND).collect();
         let (code, minutes) = (code.expose(), otp::LIFETIME / 60);
-        let text = format!(
-            "{code} is your code for {brand}. It works for {minutes} minutes. Tell it to nobody.\n\n@{domain} #{code}"
-        );
+        let text = |brand: &str| {
+            format!(
+                "{code} is your code for {brand}. It works for {minutes} minutes. Tell it to nobody.\n\n\
+                 @{domain} #{code}"
+            )
+        };
+        // As much of the brand as leaves the message one part: each is paid for.
+        let room = PART.saturating_sub(text("").len()).max(LEAST_BRAND);
+        let text = text(&one_line(brand).chars().take(room).collect::<String>());
         Self { text: text.into() }
     }
 
@@ -60,7 +68,7 @@ impl Sms {
         let text = self.text.expose();
         let septets: Option<usize> = text.chars().map(septets).sum();
         let (length, one, each) = match septets {
-            Some(length) => (length, 160, 153),
+            Some(length) => (length, PART, 153),
             None => (text.encode_utf16().count(), 70, 67),
         };
         if length <= one { 1 } else { u16::try_from(length.div_ceil(each)).unwrap_or(u16::MAX) }
@@ -172,7 +180,11 @@ mod tests {
     #[test]
     fn a_message_is_paid_for_by_its_parts() {
         assert_eq!(code_for("Acme").parts(), 1);
-        assert_eq!(code_for(&"A".repeat(500)).parts(), 1);
+        // The longest name that API Gateway gives a deployment of its own.
+        for host in ["a1b2c3d4e5.execute-api.ap-southeast-1.amazonaws.com", "x.example"] {
+            let sms = Sms::code(&"A".repeat(500), host, &"012345".into());
+            assert_eq!((sms.parts(), sms.text.expose().len()), (1, PART));
+        }
         assert_eq!(code_for("映画館").parts(), 2);
         let of = |text: &str| Sms { text: text.into() }.parts();
         for (text, parts) in [("x", 160), ("[", 80), ("é", 70), ("`", 70), ("🎬", 35)]

@@ -102,6 +102,22 @@ fn the_template_rotates_the_keys_and_exports_the_authorizer() {
 }
 
 #[test]
+fn the_alarm_on_text_messages_looks_for_what_the_function_logs() {
+    let template: Yaml = serde_yaml_ng::from_str(&read("template.yaml")).unwrap();
+    let filter = &template["Resources"]["SmsCapsMetric"]["Properties"];
+    let request = ROUTES.iter().find(|route| route.name == "screener-request").unwrap();
+    let wanted = format!(
+        r#"{{ $.event = "{}" && $.reason = "cap" && $.detail != "{}" }}"#,
+        request.event,
+        shared::limits::SMS_NUMBER
+    );
+    assert_eq!(filter["FilterPattern"], wanted.as_str());
+    let alarm = &template["Resources"]["SmsCaps"]["Properties"];
+    assert_eq!(alarm["MetricName"], filter["MetricTransformations"][0]["MetricName"]);
+    assert_eq!(alarm["Namespace"], filter["MetricTransformations"][0]["MetricNamespace"]);
+}
+
+#[test]
 fn the_readme_lists_every_endpoint() {
     let readme = read("README.md");
     for route in ROUTES {

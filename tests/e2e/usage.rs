@@ -177,7 +177,10 @@ async fn costs_of_sso() -> BTreeMap<String, [f64; 3]> {
 
 /// Those rows of the README's table that are about screeners.
 async fn costs_of_screeners() -> BTreeMap<String, [f64; 3]> {
-    let app = App::start().await;
+    let app = App::changed(|document| {
+        document["enterprises"][0]["settings"]["sms"] = json!({ "daily_max": 2 });
+    })
+    .await;
     let mut measured = BTreeMap::new();
     let clients = [(app.ana_client().await, "login", "token"), (app.watch(), LINK, "API key")];
     for (index, (client, screener, by)) in clients.into_iter().enumerate() {
@@ -197,6 +200,12 @@ async fn costs_of_screeners() -> BTreeMap<String, [f64; 3]> {
         note("screener-verify", &format!("{by}, wrong code"));
         client.verify_code(screener, &code).await.expect(200, "W0000");
         note("screener-verify", by);
+    }
+    app.advance(30);
+    for what in ["API key, a limit met", "API key, the same again"] {
+        app.forget_usage();
+        app.watch().request_code(LINK).await.expect(429, "W5001");
+        measured.insert(format!("screener-request, {what}"), cost(&app, "screener-request"));
     }
     measured
 }

@@ -38,7 +38,11 @@ pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
                     // A screener's key is what it is called.
                     None if name == "screeners" => {}
                     // Six digits alone stand in every other timestamp.
-                    Some(text) if name == "otp" => keep(format!("\"{text}\"")),
+                    Some(text) if name == "otp" => {
+                        for form in [format!("\"{text}\""), format!("#{text}"), format!("{text} is your")] {
+                            keep(form);
+                        }
+                    }
                     None if name == "phone" && value.as_u64() > Some(999_999) => keep(value.to_string()),
                     Some(text) if PRIVATE.contains(&name.as_str()) && text.len() > 5 => {
                         keep(text.to_owned());

@@ -20,14 +20,20 @@ async fn link(stack: &Stack, authorization: &str, screener: &str, phone: u64) ->
     post(stack, authorization, &path, &json!({ "phone": phone, "country_code": 1 })).await.0
 }
 
-/// Links a phone and verifies it.
-async fn verify(stack: &Stack, authorization: &str, screener: &str, phone: u64) {
+/// Links a phone and has a code sent to it.
+async fn request(stack: &Stack, authorization: &str, screener: &str, phone: u64) -> String {
     assert_eq!(link(stack, authorization, screener, phone).await, 200);
     let path = format!("/v2/watch/content/screeners/{screener}/2fa");
     let request = reqwest::Client::new().get(format!("{}{path}", stack.place.url));
     request.header("authorization", authorization).send().await.unwrap().error_for_status().unwrap();
     let sms = stack.world.outbox().sms.pop().unwrap();
-    let code = sms.body.rsplit_once('#').unwrap().1.to_owned();
+    sms.body.rsplit_once('#').unwrap().1.to_owned()
+}
+
+/// Links a phone and verifies it.
+async fn verify(stack: &Stack, authorization: &str, screener: &str, phone: u64) {
+    let code = request(stack, authorization, screener, phone).await;
+    let path = format!("/v2/watch/content/screeners/{screener}/2fa");
     let (status, _) = post(stack, authorization, &format!("{path}/verify"), &json!({ "otp": code })).await;
     assert_eq!(status, 200);
 }
@@ -53,9 +59,30 @@ async fn a_verified_phone_can_be_replaced_once_an_operator_has_taken_it_away() {
         assert_eq!(link(&stack, authorization, screener, 2_025_550_144).await, 403);
         assert_eq!(reset(&stack, screener, flags).await, said("reset    "));
         assert_eq!(link(&stack, authorization, screener, 2_025_550_144).await, 200);
-        // To another number of the hour: the next one waits for its own.
+        // The same number is texted again for the next viewer.
         stack.world.clock.advance(30);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_code_ends_with_it_and_its_wrong_tries_are_forgotten() {
+    let stack = stack_with(DEMO).await;
+    let path = "/v2/watch/content/screeners/premiere/2fa";
+    let code = request(&stack, KEY, "premiere", 2_025_550_143).await;
+    let other = if code == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        let (status, _) = post(&stack, KEY, &format!("{path}/verify"), &json!({ "otp": other })).await;
+        assert_eq!(status, 401);
+    }
+    reset(&stack, "premiere", &["--link"]).await;
+    stack.world.clock.advance(30);
+    let new = request(&stack, KEY, "premiere", 2_025_550_143).await;
+    reset(&stack, "premiere", &["--link"]).await;
+    for code in [code, new] {
+        let (status, _) = post(&stack, KEY, &format!("{path}/verify"), &json!({ "otp": code })).await;
+        assert_eq!(status, 401);
+    }
+    verify(&stack, KEY, "premiere", 2_025_550_144).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
 //! `POST /v2/watch/content/screeners/{screener_key}/2fa`: links a phone number to a viewer of a screener. Nothing
-//! is sent to it yet.
+//! is sent to it yet. One read, then one transaction.
 
 use serde_json::json;
 use shared::body::{Invalid, Object};
@@ -10,8 +10,8 @@ use shared::limits;
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::enterprise::Enterprise;
-use shared::store::phone::Linked;
-use shared::store::{Operation, Store, parse};
+use shared::store::phone::LinkedPhone;
+use shared::store::{Operation, parse};
 
 use super::number::{self, Mobile};
 use super::viewer::Door;
@@ -41,7 +41,6 @@ impl Request {
 /// The endpoint.
 #[derive(Debug)]
 pub struct Register {
-    store: Store,
     door: Door,
 }
 
@@ -52,7 +51,8 @@ impl Endpoint for Register {
     const PATH: &'static str = "/v2/watch/content/screeners/{screener_key}/2fa";
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        Ok(Self { store: Store::new(environment), door: Door::new(environment).await? })
+        number::look_up_once();
+        Ok(Self { door: Door::new(environment).await? })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
@@ -60,22 +60,26 @@ impl Endpoint for Register {
         let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
         let request = Request::parse(&call.body()?)?;
         let mobile = request.mobile(&enterprise.settings.otp_countries)?;
-        // Whether another number is linked, the answer tells: so the question is counted first.
+        let linked = viewer.phone.as_ref();
+        let is_linked = linked.is_some_and(|linked| linked.number == mobile.number);
+        let is_another_verified = !is_linked && linked.is_some_and(LinkedPhone::is_verified);
+        // Which number is linked, the answer tells something of: so each question is counted.
+        let (store, operation) = (&self.door.store, Operation::new());
         let by_viewer = limits::PHONE_VIEWER.counter(&enterprise.id, &viewer.name(), call.now);
         let by_source = limits::PHONE_SOURCE.counter(&enterprise.id, &call.source, call.now);
-        // Boxed, as in SignIn::verify.
-        let operation = Operation::new();
-        match Box::pin(self.store.take_both([&by_viewer, &by_source], &operation)).await? {
-            [true, true] => {}
-            [false, _] => return Err(by_viewer.refusal(call.now)),
-            [true, false] => return Err(by_source.refusal(call.now)),
+        let mut writes = vec![store.taking(&by_viewer, &operation), store.taking(&by_source, &operation)];
+        if !is_linked && !is_another_verified {
+            writes.push(store.linking_phone(&viewer.phone_key, &mobile.number, &mobile.country));
         }
-        match self.store.link_phone(&viewer.phone_key, &mobile.number, &mobile.country).await? {
-            Linked::Yes => Ok(Reply::success(Self::SURFACE, json!({ "detail": "Success" }))),
-            Linked::AnotherIsVerified => {
-                call.notes.add(|about| about.reason = Some("another_phone_verified"));
-                Err(Failure::NotAllowed("Another phone is linked and verified"))
-            }
+        match store.transact(writes).await? {
+            Ok(()) if is_another_verified => {}
+            Ok(()) => return Ok(Reply::success(Self::SURFACE, json!({ "detail": "Success" }))),
+            Err(cancelled) if cancelled.failed[0] => return Err(by_viewer.refusal(call.now)),
+            Err(cancelled) if cancelled.failed[1] => return Err(by_source.refusal(call.now)),
+            // It has been verified since the read.
+            Err(_) => {}
         }
+        call.notes.add(|about| about.reason = Some("another_phone_verified"));
+        Err(Failure::NotAllowed("Another phone is linked and verified"))
     }
 }

@@ -24,8 +24,8 @@ use shared::sms::{self, Sms, Texter};
 use shared::store::enterprise::Enterprise;
 use shared::store::phone::{LinkedPhone, Refused};
 use shared::store::sms_ceiling::SmsCeiling;
-use shared::store::texted::{COOL_DOWN, Waiting};
-use shared::store::{self, Operation, Store, parse};
+use shared::store::texted::Waiting;
+use shared::store::{self, Operation, parse};
 use tokio::time::{Instant, timeout_at};
 
 use super::viewer::{Door, Viewer};
@@ -37,7 +37,6 @@ const SENT_WITHIN: Duration = Duration::from_secs(6);
 /// The endpoint.
 #[derive(Debug)]
 pub struct Request {
-    store: Store,
     door: Door,
     texter: Texter,
     pepper: Arc<Cached<Vec<u8>>>,
@@ -65,7 +64,6 @@ impl Endpoint for Request {
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         Ok(Self {
-            store: Store::new(environment),
             door: Door::new(environment).await?,
             texter: Texter::new(environment),
             pepper: secrets::pepper(environment).await?,
@@ -93,11 +91,10 @@ impl Endpoint for Request {
         let code = otp::generate();
         let sms = Sms::code(enterprise.brand(), self.domain(&enterprise), &code);
         let price = ceiling.price(&phone.country, sms.parts());
-        let place = [viewer.phone_key.pk.as_str(), viewer.phone_key.sk.as_str()];
         let share = Share {
             viewer: &viewer,
             phone,
-            code_hash: otp::hash(&pepper, place, &phone.number, &code),
+            code_hash: otp::hash(&pepper, &viewer.phone_key, &phone.number, &code),
             number_hash: crypto::keyed_hash(&pepper, &["phone", phone.number.expose()]),
             attempt: limits::SMS_ATTEMPTS.budget(&enterprise.id, &viewer.name(), now),
             budgets: budgets(call, &enterprise, &ceiling, &viewer, price),
@@ -114,7 +111,7 @@ impl Endpoint for Request {
         match sent {
             Ok(()) => Ok(Reply::success(Self::SURFACE, json!({ "detail": "Success" }))),
             Err(Unsent::Refused(cause)) => {
-                self.give_back(call, &share).await;
+                self.give_back(call, &share, true).await;
                 Err(Failure::Internal(cause))
             }
             // It may be on its way: its code works, and it counts.
@@ -162,7 +159,7 @@ impl Request {
     /// Writes the code and takes its share of everything, or none of it.
     async fn take(&self, call: &Call, share: &Share<'_>) -> Result<(), Failure> {
         let Share { viewer, phone, code_hash, number_hash, attempt, budgets, operation } = share;
-        let now = call.now;
+        let (store, now) = (&self.door.store, call.now);
         let limited: Vec<_> = std::iter::once(attempt).chain(budgets).collect();
         // Without a write: what can never be paid for, and whoever goes on all the same.
         if let Some(budget) = limited.iter().find(|budget| !budget.is_possible()) {
@@ -175,16 +172,16 @@ impl Request {
             }
         }
         let mut writes = vec![
-            self.store.sending_code(&viewer.phone_key, phone, code_hash, operation, now)?,
-            self.store.texting(number_hash, now),
+            store.sending_code(&viewer.phone_key, phone, code_hash, operation, now)?,
+            store.texting(number_hash, now),
         ];
-        writes.extend(limited.iter().map(|budget| self.store.taking_budget(budget)));
-        let cancelled = match self.store.transact(writes).await {
+        writes.extend(limited.iter().map(|budget| store.taking_budget(budget)));
+        let cancelled = match store.transact(writes).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(cancelled)) => cancelled,
             Err(error) => {
                 // Whether it was written is not known. If it was, nothing is sent for it.
-                self.give_back(call, share).await;
+                self.give_back(call, share, false).await;
                 return Err(error.into());
             }
         };
@@ -197,25 +194,31 @@ impl Request {
             },
             Some(index @ 2..) => (limited[index - 2].name, limited[index - 2].ends_at),
             // Another request of this viewer was faster, or a try or a new number.
-            _ => return Err(Failure::RateLimited { retry_after: COOL_DOWN }),
+            _ => return Err(Failure::RateLimited { retry_after: limits::SMS_PAUSE }),
         };
         let refused = Refused::new(by, ends_at, now);
-        let remembered = self.store.remember_refusal(&viewer.phone_key, phone, &refused).await;
+        let remembered = store.remember_refusal(&viewer.phone_key, phone, &refused).await;
         warn(call, "remember", remembered.err());
         Err(refusal(call, by, ends_at))
     }
 
     /// Gives everything back that a message took that was not sent, but for the attempt, as far as the table
-    /// answers.
-    async fn give_back(&self, call: &Call, share: &Share<'_>) {
+    /// answers. Where it is not known whether it was taken, that its code is there tells.
+    async fn give_back(&self, call: &Call, share: &Share<'_>, is_taken: bool) {
         let Share { viewer, phone, number_hash, budgets, operation, .. } = share;
-        let before = phone.code_to_keep(call.now);
+        let store = &self.door.store;
         let given = async {
-            let withdrawing = self.store.withdrawing_code(&viewer.phone_key, before, operation)?;
-            let mut writes = vec![withdrawing, self.store.not_texting(number_hash)];
-            writes.extend(budgets.iter().map(|budget| self.store.giving_budget_back(budget)));
-            // Where there is nothing to undo, nothing is.
-            self.store.transact(writes).await.map(|_| ())
+            let before = phone.code_to_keep(call.now);
+            let withdrawing = store.withdrawing_code(&viewer.phone_key, before, operation)?;
+            let mut writes = vec![store.not_texting(number_hash)];
+            writes.extend(budgets.iter().map(|budget| store.giving_budget_back(budget)));
+            let with_code = std::iter::once(withdrawing).chain(writes.clone()).collect();
+            let cancelled = store.transact(with_code).await?.err();
+            // The code is gone already where the number was replaced or taken away meanwhile.
+            if is_taken && cancelled.is_some_and(|cancelled| cancelled.failed[0]) {
+                let _ = store.transact(writes).await?;
+            }
+            Ok(())
         };
         warn(call, "give back", given.await.err());
     }

@@ -1,5 +1,6 @@
 //! Who asks for a screener, and whether they may: what the three endpoints begin with.
 
+use shared::api_key::PresentedKey;
 use shared::config::Environment;
 use shared::failure::{Failure, Surface};
 use shared::request::{Call, Caller};
@@ -8,8 +9,8 @@ use shared::store::phone::{LinkedPhone, Subject};
 use shared::store::screener::Screener;
 use shared::store::session::{Live, Session};
 use shared::store::{Attributes, Key, Store, parse};
-use shared::token::keys;
 use shared::token::verify::Verifier;
+use shared::token::{AccessClaims, keys};
 
 /// Somebody who may play a screener once they have typed a code.
 pub(super) struct Viewer {
@@ -32,18 +33,16 @@ impl Viewer {
     }
 }
 
-/// What was read for a caller before it is known whether they may pass.
-struct Asking {
-    api_key: String,
-    session: Option<Session>,
-    /// The screener, the phone, and what the endpoint wanted beside them.
-    read: Vec<Option<Attributes>>,
+/// Who asks, before it is known whether they may.
+enum Asking {
+    Key(PresentedKey),
+    User(AccessClaims),
 }
 
 /// Lets viewers in.
 #[derive(Debug)]
 pub(super) struct Door {
-    store: Store,
+    pub(super) store: Store,
     verifier: Verifier,
 }
 
@@ -52,11 +51,12 @@ impl Door {
     pub(super) async fn new(environment: &Environment) -> Result<Self, Failure> {
         let store = Store::new(environment);
         let verifier = Verifier::new(keys::public(&store).await?, &environment.public_url, &[Surface::Watch]);
-        Ok(Self::with(store, verifier))
+        Ok(Self { store, verifier })
     }
 
-    pub(super) fn with(store: Store, verifier: Verifier) -> Self {
-        Self { store, verifier }
+    /// A door with keys that are there already.
+    pub(super) fn with(verifier: Verifier, environment: &Environment) -> Self {
+        Self { store: Store::new(environment), verifier }
     }
 
     /// Reads, in one call, whoever calls with an API key or a token, the screener that the path names, their
@@ -68,51 +68,39 @@ impl Door {
         further: impl Fn(&str) -> [Key; N],
     ) -> Result<(Viewer, [Option<Attributes>; N]), Failure> {
         let name = call.path_parameter("screener_key");
-        let (enterprise, subject, asking) = match call.caller()? {
-            Caller::Key(key) => {
-                let (ent, subject) = (key.enterprise.clone(), Subject::Link);
-                let own = [ApiKey::key(&ent, &key.id)];
-                let (own, read) = self.read(own, &ent, &name, &subject, &further(&ent)).await?;
-                let [stored] = own;
-                key.authorize(parse(stored)?, Surface::Watch, call.now)?;
-                (ent, subject, Asking { api_key: key.id, session: None, read })
+        let asking = match call.caller()? {
+            Caller::Key(key) => Asking::Key(key),
+            Caller::User(token) => Asking::User(self.verifier.access(&token, call.now).await?),
+        };
+        let (enterprise, subject, mut keys) = match &asking {
+            Asking::Key(key) => {
+                (key.enterprise.clone(), Subject::Link, vec![ApiKey::key(&key.enterprise, &key.id)])
             }
-            Caller::User(token) => {
-                let claims = self.verifier.access(&token, call.now).await?;
+            Asking::User(claims) => {
                 claims.note(&call.notes);
-                let (ent, subject) = (claims.ent, Subject::User(claims.sub.clone()));
-                let own = Live::keys(&ent, &claims.sub, &claims.sid, &claims.client_id);
-                let (own, read) = self.read(own, &ent, &name, &subject, &further(&ent)).await?;
-                let session = Live::parse(own, call.now)?.session;
-                (ent, subject, Asking { api_key: claims.client_id, session: Some(session), read })
+                let keys = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
+                (claims.ent.clone(), Subject::User(claims.sub.clone()), keys.into())
             }
         };
-        let Asking { api_key, session, read } = asking;
-        let mut read = read.into_iter();
-        let screener = parse::<Screener>(read.next().flatten())?;
-        let phone = parse::<LinkedPhone>(read.next().flatten())?;
-        let screener = open(call, screener, session.is_some())?;
-        let phone_key = LinkedPhone::key(&enterprise, &screener.key, &subject);
+        let phone_key = LinkedPhone::key(&enterprise, &name, &subject);
+        keys.extend([Screener::key(&enterprise, &name), phone_key.clone()]);
+        keys.extend(further(&enterprise));
+        let mut items = self.store.read_all(&keys.iter().collect::<Vec<_>>()).await?.into_iter();
+        let mut next = || items.next().flatten();
+        let (api_key, session) = match asking {
+            Asking::Key(key) => {
+                key.authorize(parse(next())?, Surface::Watch, call.now)?;
+                (key.id, None)
+            }
+            Asking::User(_) => {
+                let session = Live::parse([next(), next(), next()], call.now)?.session;
+                (session.api_key.clone(), Some(session))
+            }
+        };
+        let screener = open(call, parse(next())?, session.is_some())?;
+        let phone = parse::<LinkedPhone>(next())?;
         let viewer = Viewer { enterprise, api_key, session, screener, phone_key, phone };
-        Ok((viewer, std::array::from_fn(|_| read.next().flatten())))
-    }
-
-    /// Reads the caller's own items, and everything else that the call needs.
-    async fn read<const N: usize>(
-        &self,
-        own: [Key; N],
-        enterprise: &str,
-        screener: &str,
-        subject: &Subject,
-        further: &[Key],
-    ) -> Result<([Option<Attributes>; N], Vec<Option<Attributes>>), Failure> {
-        let phone = LinkedPhone::key(enterprise, screener, subject);
-        let screener = Screener::key(enterprise, screener);
-        let keys: Vec<_> = own.iter().chain([&screener, &phone]).chain(further).collect();
-        let mut items = self.store.read_all(&keys).await?;
-        let rest = items.split_off(N);
-        let mut items = items.into_iter();
-        Ok((std::array::from_fn(|_| items.next().flatten()), rest))
+        Ok((viewer, std::array::from_fn(|_| next())))
     }
 }
 

@@ -46,7 +46,7 @@ impl Counter {
     }
 }
 
-fn one(operation: &Operation) -> AttributeValue {
+pub(super) fn one(operation: &Operation) -> AttributeValue {
     AttributeValue::Bs(vec![Blob::new(operation.0)])
 }
 

@@ -327,6 +327,12 @@ fn item<T: Serialize>(key: &Key, value: &T) -> Result<Attributes, Error> {
     Ok(attributes)
 }
 
+/// A part of an item, as a map.
+fn attribute(value: &impl Serialize) -> Result<AttributeValue, Error> {
+    serde_dynamo::to_attribute_value(value)
+        .map_err(|error| Error(format!("a part of an item does not serialise: {error}")))
+}
+
 /// Reads an item into its type.
 ///
 /// # Errors

@@ -4,11 +4,11 @@
 //! write. The key is the code alone, since the page that a phone opens knows nothing else: the
 //! enterprise is in the item, and every write of whoever answers has it as a condition.
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
 use super::session::{Holder, Session, Vouching};
-use super::{Attributes, Error, Key, Operation, Store, number, text, write};
+use super::{Attributes, Error, Key, Operation, Store, attribute, number, text, write};
 use crate::crypto;
 use crate::device::Device;
 use crate::login_code::LoginCode;
@@ -181,7 +181,7 @@ fn answer_expressions(
     match answering {
         Answering::Approve(holder) => {
             update.push_str(", holder = :holder");
-            values.insert(":holder".to_owned(), holder_map(holder)?);
+            values.insert(":holder".to_owned(), attribute(holder)?);
         }
         Answering::ApproveFrom(browser_hash) => {
             condition.push_str(" AND browser_hash = :browser");
@@ -190,11 +190,6 @@ fn answer_expressions(
         Answering::Refuse => {}
     }
     Ok((update, condition, values))
-}
-
-fn holder_map(holder: &Holder) -> Result<AttributeValue, Error> {
-    serde_dynamo::to_attribute_value(holder)
-        .map_err(|error| Error(format!("a holder does not serialise: {error}")))
 }
 
 impl Store {
@@ -274,7 +269,7 @@ impl Store {
                 .condition_expression(
                     "ends_at > :now AND enterprise = :enterprise AND attribute_not_exists(answer)"
                 )
-                .expression_attribute_values(":holder", holder_map(holder)?)
+                .expression_attribute_values(":holder", attribute(holder)?)
                 .expression_attribute_values(":name", text(name.expose()))
                 .expression_attribute_values(":enterprise", text(enterprise))
                 .expression_attribute_values(":browser", text(browser_hash))

@@ -5,16 +5,13 @@
 //! What a comparison has said has no effect, and is told to nobody, before that write has been made: of a
 //! thousand guesses at once, no more are told from each other than there are tries.
 
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::counter::one;
 use super::screener::Screener;
-use super::texted::COOL_DOWN;
-use super::{Error, Key, Operation, Store, number, parse, text, write};
+use super::{Error, Key, Operation, Store, attribute, number, parse, text, write};
 use crate::aws::describe;
 use crate::limits;
 use crate::otp::LIFETIME;
@@ -62,13 +59,13 @@ pub struct LinkedPhone {
     /// Epoch seconds at which its holder first typed a code of it. From then on it is this number, until an
     /// operator takes it away.
     #[serde(default)]
-    pub verified_at: Option<i64>,
+    verified_at: Option<i64>,
     /// The code that works, if there is one.
     #[serde(default)]
     pub code: Option<SentCode>,
     /// Epoch seconds of the last message.
     #[serde(default)]
-    pub sent_at: Option<i64>,
+    sent_at: Option<i64>,
     /// The wrong tries of the hour, by their operations.
     #[serde(default)]
     tries: Vec<ByteBuf>,
@@ -79,8 +76,8 @@ pub struct LinkedPhone {
     #[serde(default)]
     refused: Option<Refused>,
     /// Which try spent the last code.
-    #[serde(default, with = "serde_bytes")]
-    spent_by: Option<Vec<u8>>,
+    #[serde(default)]
+    spent_by: Option<ByteBuf>,
 }
 
 /// A limit that a request met, remembered so that whoever goes on does not have all limits asked each time.
@@ -109,10 +106,15 @@ impl LinkedPhone {
         Key::new(Screener::key(enterprise, screener).pk, format!("PHONE#{}", subject.name()))
     }
 
-    /// Whether no try is left, in the hour of the code that was sent last.
+    /// Whether a code of it has been typed: then no call of the API puts another number in its place.
     #[must_use]
-    pub fn is_used_up(&self) -> bool {
-        self.tries.len() >= limits::OTP_TRIES.max() as usize
+    pub fn is_verified(&self) -> bool {
+        self.verified_at.is_some()
+    }
+
+    /// Whether no try is left, in the hour of the code that was sent last.
+    fn is_used_up(&self) -> bool {
+        self.tries.len() >= limits::OTP_TRIES as usize
     }
 
     /// The code, if it works at `now`. The fifth wrong try has ended it for good: only a new code may begin a
@@ -143,55 +145,36 @@ impl LinkedPhone {
     /// Epoch seconds from which on the same number may be sent another message; `None` when it may at `now`.
     #[must_use]
     pub fn waits_until(&self, now: i64) -> Option<i64> {
-        let cooling = self.sent_at.map(|at| at + COOL_DOWN);
+        let cooling = self.sent_at.map(|at| at + limits::SMS_PAUSE);
         let locked = self.tries_until.filter(|_| self.is_used_up());
         cooling.max(locked).filter(|end| now < *end)
     }
 }
 
-/// What became of a number that was to be linked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Linked {
-    /// It is linked.
-    Yes,
-    /// Another one is, and has been verified.
-    AnotherIsVerified,
-}
-
 const HAS_TRIES: &str = "(attribute_not_exists(tries) OR size(tries) < :most)";
 
 impl Store {
-    /// Links a number, and ends the code that another one was sent, unless another one has been verified.
-    ///
-    /// # Errors
-    /// When `DynamoDB` does not answer.
-    pub async fn link_phone(&self, key: &Key, new: &Private, country: &str) -> Result<Linked, Error> {
-        let request = self
-            .client
-            .update_item()
-            .set_key(Some(key.attributes()))
-            .update_expression(
-                "SET #number = :number, country = :country REMOVE code, sent_at, code_operation, refused",
-            )
-            // The same number again is no change: its code goes on.
-            .condition_expression(
-                "attribute_not_exists(verified_at) AND (attribute_not_exists(pk) OR #number <> :number)",
-            )
-            .expression_attribute_names("#number", "number")
-            .expression_attribute_values(":number", text(new.expose()))
-            .expression_attribute_values(":country", text(country))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let found = match self.update(request).await? {
-            Ok(()) => return Ok(Linked::Yes),
-            Err(found) => parse::<LinkedPhone>(found)?,
-        };
-        let is_same = found.is_some_and(|found| found.number == *new);
-        Ok(if is_same { Linked::Yes } else { Linked::AnotherIsVerified })
+    /// Links a number in the place of whichever there was, and ends the code that was sent to that, as a write of
+    /// a transaction. It fails when that one has been verified.
+    #[must_use]
+    pub fn linking_phone(&self, key: &Key, new: &Private, country: &str) -> TransactWriteItem {
+        write!(
+            update,
+            Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(key.attributes()))
+                .update_expression(
+                    "SET #number = :number, country = :country REMOVE code, sent_at, code_operation, refused"
+                )
+                .condition_expression("attribute_not_exists(verified_at)")
+                .expression_attribute_names("#number", "number")
+                .expression_attribute_values(":number", text(new.expose()))
+                .expression_attribute_values(":country", text(country))
+        )
     }
 
     /// Puts a new code in the place of whichever there was, for the number that was read, as a write of a
-    /// transaction. It fails when the number or its code is another one by now, was sent a message a moment ago, or
-    /// has no tries left.
+    /// transaction. It fails when the number or its code is another one by now, or has no tries left.
     ///
     /// # Errors
     /// When the code does not serialise.
@@ -205,16 +188,14 @@ impl Store {
     ) -> Result<TransactWriteItem, Error> {
         let code = SentCode { hash: hash.to_owned(), ends_at: now + LIFETIME };
         let mut update = "SET code = :code, sent_at = :now, code_operation = :operation".to_owned();
-        let mut condition =
-            "#number = :number AND (attribute_not_exists(sent_at) OR sent_at <= :before)".to_owned();
+        let mut condition = "#number = :number".to_owned();
         let mut builder = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key.attributes()))
             .expression_attribute_names("#number", "number")
             .expression_attribute_values(":number", text(phone.number.expose()))
-            .expression_attribute_values(":code", map(&code)?)
+            .expression_attribute_values(":code", attribute(&code)?)
             .expression_attribute_values(":operation", operation.value())
-            .expression_attribute_values(":before", number(now - COOL_DOWN))
             .expression_attribute_values(":now", number(now));
         match &phone.code {
             None => condition.push_str(" AND attribute_not_exists(code)"),
@@ -231,7 +212,7 @@ impl Store {
         } else {
             condition.push_str(" AND ");
             condition.push_str(HAS_TRIES);
-            builder = builder.expression_attribute_values(":most", number(limits::OTP_TRIES.max().into()));
+            builder = builder.expression_attribute_values(":most", number(limits::OTP_TRIES.into()));
         }
         Ok(write!(update, builder.update_expression(update).condition_expression(condition)))
     }
@@ -257,7 +238,7 @@ impl Store {
             None => builder.update_expression("REMOVE code, sent_at, code_operation"),
             Some(before) => builder
                 .update_expression("SET code = :before REMOVE sent_at, code_operation")
-                .expression_attribute_values(":before", map(before)?),
+                .expression_attribute_values(":before", attribute(before)?),
         };
         Ok(write!(update, builder))
     }
@@ -280,7 +261,7 @@ impl Store {
             .condition_expression("#number = :number")
             .expression_attribute_names("#number", "number")
             .expression_attribute_values(":number", text(phone.number.expose()))
-            .expression_attribute_values(":refused", map(refused)?);
+            .expression_attribute_values(":refused", attribute(refused)?);
         self.update(request).await.map(|_| ())
     }
 
@@ -289,13 +270,7 @@ impl Store {
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn spend_code(
-        &self,
-        key: &Key,
-        phone: &LinkedPhone,
-        code: &SentCode,
-        now: i64,
-    ) -> Result<bool, Error> {
+    pub async fn spend_code(&self, key: &Key, code: &SentCode, now: i64) -> Result<bool, Error> {
         let operation = Operation::new();
         let request = self
             .client
@@ -304,22 +279,19 @@ impl Store {
             .update_expression(
                 "SET verified_at = if_not_exists(verified_at, :now), spent_by = :operation REMOVE code",
             )
-            .condition_expression(format!(
-                "#number = :number AND code.#hash = :hash AND code.ends_at > :now AND {HAS_TRIES}"
-            ))
-            .expression_attribute_names("#number", "number")
+            .condition_expression(format!("code.#hash = :hash AND code.ends_at > :now AND {HAS_TRIES}"))
             .expression_attribute_names("#hash", "hash")
-            .expression_attribute_values(":number", text(phone.number.expose()))
             .expression_attribute_values(":hash", text(&code.hash))
             .expression_attribute_values(":now", number(now))
-            .expression_attribute_values(":most", number(limits::OTP_TRIES.max().into()))
+            .expression_attribute_values(":most", number(limits::OTP_TRIES.into()))
             .expression_attribute_values(":operation", operation.value())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match self.update(request).await? {
             Ok(()) => Ok(true),
             // By this very try, when its answer was lost; there may be a new code by now.
             Err(found) => Ok(parse::<LinkedPhone>(found)?
-                .is_some_and(|found| found.spent_by.as_deref() == Some(&operation.0[..]))),
+                .and_then(|found| found.spent_by)
+                .is_some_and(|spent_by| spent_by == operation.0)),
         }
     }
 
@@ -341,9 +313,9 @@ impl Store {
             .expression_attribute_names("#hash", "hash")
             .expression_attribute_values(":hash", text(&code.hash))
             .expression_attribute_values(":now", number(now))
-            .expression_attribute_values(":most", number(limits::OTP_TRIES.max().into()))
-            .expression_attribute_values(":until", number(now + limits::OTP_TRIES.window()))
-            .expression_attribute_values(":one", AttributeValue::Bs(vec![Blob::new(operation.0)]))
+            .expression_attribute_values(":most", number(limits::OTP_TRIES.into()))
+            .expression_attribute_values(":until", number(now + limits::OTP_HOUR))
+            .expression_attribute_values(":one", one(&operation))
             .expression_attribute_values(":operation", operation.value());
         self.update(request).await.map(|_| ())
     }
@@ -357,9 +329,4 @@ impl Store {
         let answer = request.return_values(ReturnValue::AllOld).send().await;
         Ok(answer.map_err(|error| Error(describe("DeleteItem", &error)))?.attributes.is_some())
     }
-}
-
-fn map(value: &impl Serialize) -> Result<AttributeValue, Error> {
-    serde_dynamo::to_attribute_value(value)
-        .map_err(|error| Error(format!("a part of a phone does not serialise: {error}")))
 }

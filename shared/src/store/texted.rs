@@ -6,9 +6,7 @@ use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWrite
 use serde::Deserialize;
 
 use super::{Attributes, Error, Key, Store, number, parse, write};
-
-/// Seconds between two messages to one number.
-pub const COOL_DOWN: i64 = 30;
+use crate::limits::SMS_PAUSE;
 
 /// Seconds within which a number is sent no more than five.
 const HOUR: i64 = 60 * 60;
@@ -40,12 +38,12 @@ impl Waiting {
     /// When the item has another form.
     pub fn of(found: Option<Attributes>, now: i64) -> Result<Self, Error> {
         let Texted { sent1, sent5 } = parse(found)?.unwrap_or_default();
-        let (cooled, hour_over) = (sent1 + COOL_DOWN, sent5 + HOUR);
+        let (cooled, hour_over) = (sent1 + SMS_PAUSE, sent5 + HOUR);
         Ok(if hour_over > now {
             Self { until: hour_over.max(cooled), had_five: true }
         } else {
             // A store that does not tell the item: it is no longer than this.
-            Self { until: if cooled > now { cooled } else { now + COOL_DOWN }, had_five: false }
+            Self { until: if cooled > now { cooled } else { now + SMS_PAUSE }, had_five: false }
         })
     }
 }
@@ -74,7 +72,7 @@ impl Store {
                 )
                 .expression_attribute_values(":never", number(0))
                 .expression_attribute_values(":now", number(now))
-                .expression_attribute_values(":cooled", number(now - COOL_DOWN))
+                .expression_attribute_values(":cooled", number(now - SMS_PAUSE))
                 .expression_attribute_values(":hour_ago", number(now - HOUR))
                 .expression_attribute_values(":expires_at", number(now + KEPT))
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

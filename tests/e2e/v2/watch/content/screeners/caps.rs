@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::{Answer, App, Client};
 
-use super::{LINK, US, wrong};
+use super::{LINK, US, add_films, wrong};
 
 /// Seconds.
 const DAY: i64 = 24 * 3600;
@@ -21,13 +21,10 @@ struct Pump {
 
 impl Pump {
     /// With so many screeners that are links.
-    async fn new(screeners: u64, change: impl FnOnce(&mut Value)) -> Self {
+    async fn new(screeners: usize, change: impl FnOnce(&mut Value)) -> Self {
         let app = App::changed(|document| {
             for enterprise in [0, 1] {
-                let list = document["enterprises"][enterprise]["screeners"].as_array_mut().unwrap();
-                list.extend((0..screeners).map(
-                    |index| json!({ "key": format!("film-{index}"), "two_factor": true, "link_type": true }),
-                ));
+                add_films(document, enterprise, screeners);
             }
             document["enterprises"][1]["settings"]["otp_countries"] = json!(["US"]);
             change(document);
@@ -52,6 +49,12 @@ impl Pump {
         let line = &self.app.log_of(answer.header("x-request-id"))[0];
         assert_eq!((&line["reason"], &line["detail"]), (&json!("cap"), &json!(cap)), "{line}");
         assert_eq!((&line["event"], &line["outcome"]), (&json!("otp_request"), &json!("limited")));
+        if !["sms-attempts", "sms-month"].contains(&cap) {
+            // The day (UTC) ends then, less the seconds that have passed since the answer.
+            let left = DAY - self.app.stack.world.clock.now().rem_euclid(DAY);
+            let told: i64 = answer.header("retry-after").parse().unwrap();
+            assert!((left..left + 60).contains(&told), "{told} instead of {left}");
+        }
     }
 }
 
@@ -143,6 +146,34 @@ async fn a_screener_an_enterprise_and_the_deployment_have_what_the_settings_say(
     pump.app.advance(DAY);
     for film in [0, 0, 1, 2] {
         pump.send(&watch, film).await.expect(200, "W0000");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screeners_messages_are_counted_together_and_its_viewers_apart() {
+    let mut pump = Pump::new(1, |document| {
+        document["enterprises"][0]["settings"]["sms"] = json!({ "screener_daily_max": 2 });
+    })
+    .await;
+    let (link, user) = (pump.app.watch(), pump.app.ana_client().await);
+    pump.send(&link, 0).await.expect(200, "W0000");
+    pump.send(&user, 0).await.expect(200, "W0000");
+    for client in [link, user] {
+        let refused = pump.send(&client, 0).await;
+        pump.expect_cap(refused, "sms-screener");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_nothing_send_nothing() {
+    for (limit, cap) in [("daily_max", "sms-enterprise"), ("screener_daily_max", "sms-screener")] {
+        let mut pump = Pump::new(1, |document| {
+            document["enterprises"][0]["settings"]["sms"] = json!({ limit: 0 });
+        })
+        .await;
+        let watch = pump.app.watch();
+        let refused = pump.send(&watch, 0).await;
+        pump.expect_cap(refused, cap);
     }
 }
 

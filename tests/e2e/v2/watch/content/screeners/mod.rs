@@ -9,6 +9,7 @@ mod request;
 mod verify;
 mod who;
 
+use serde_json::{Value, json};
 use tests::{Answer, App, Client};
 
 /// Mobile numbers that nobody has, each as country code, phone, and E.164.
@@ -29,12 +30,27 @@ pub(crate) async fn link_and_request(app: &App, client: &Client, screener: &str,
     app.sms_code(phone.2)
 }
 
-/// Holds a refusal against the seconds for which it is to last, less those that a slow machine has taken.
-#[track_caller]
-fn expect_wait(answer: Answer, seconds: i64) -> Answer {
+/// So many screeners more, called `film-0` and so on, that are links.
+fn add_films(document: &mut Value, enterprise: usize, count: usize) {
+    let list = document["enterprises"][enterprise]["screeners"].as_array_mut().unwrap();
+    let films = 0..count;
+    list.extend(films.map(|n| json!({ "key": format!("film-{n}"), "two_factor": true, "link_type": true })));
+}
+
+/// What a call gave, and between which seconds of the stack's clock it was made.
+async fn timed<T>(app: &App, call: impl Future<Output = T>) -> (T, [i64; 2]) {
+    let before = app.stack.world.clock.now();
+    let given = call.await;
+    (given, [before, app.stack.world.clock.now()])
+}
+
+/// Makes a call that is refused until so many seconds after something that happened between the two of `began`.
+async fn expect_wait(app: &App, began: [i64; 2], seconds: i64, call: impl Future<Output = Answer>) -> Answer {
+    let (answer, [from, to]) = timed(app, call).await;
     let answer = answer.expect(429, "W5001");
     let told: i64 = answer.header("retry-after").parse().unwrap();
-    assert!((seconds - 25..=seconds).contains(&told), "{told} instead of {seconds}");
+    let right = began[0] + seconds - to..=began[1] + seconds - from;
+    assert!(right.contains(&told), "{told} is none of {right:?}");
     answer
 }
 

@@ -13,6 +13,7 @@ use shared::provision::{self, Report};
 use shared::store::Store;
 use shared::token::keys::{self, KeySecret};
 
+use super::US;
 use crate::house::read;
 use crate::key_rotation::steps::Place;
 
@@ -52,15 +53,13 @@ async fn what_sns_was_told_to_send_is_the_code_that_opens_the_screener() {
     let document = Document::parse(local::DEMO).unwrap();
     provision::run(environment, &document, &mut Report::default()).await.unwrap();
 
-    // A number of its own, since another SNS keeps what an earlier run sent.
-    let phone = 2_015_550_000 + u64::from(shared::crypto::random::<1>()[0]);
-    let body = json!({ "phone": phone, "country_code": 1 });
+    let body = json!({ "phone": US.1, "country_code": US.0 });
     assert_eq!(run(environment, "screener-register", Some(body)).await.0, 200);
     assert_eq!(run(environment, "screener-request", None).await.0, 200);
-    let number = format!("+1{phone}");
+    // The last one: another SNS keeps what an earlier run sent.
     let sent = match &other {
-        Some(url) => sent_by_moto(url, &number).await,
-        None => app.sms_to(&number).into_iter().map(|sms| sms.body).collect(),
+        Some(url) => sent_by_moto(url, US.2).await,
+        None => app.sms_to(US.2).into_iter().map(|sms| sms.body).collect(),
     };
     let (text, code) = sent.last().unwrap().rsplit_once('#').unwrap();
     assert!(text.contains("Demo Pictures") && text.ends_with("\n\n@demo.localhost "), "{text}");

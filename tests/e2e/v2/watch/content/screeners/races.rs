@@ -1,9 +1,19 @@
 //! Many at once: exactly one wins, or exactly as many as there are tries.
 
 use serde_json::json;
+use shared::store::Store;
+use shared::store::phone::{LinkedPhone, Subject};
 use tests::{App, at_once, count};
 
-use super::{GB, LINK, US, US_TOO, link_and_request, wrong};
+use super::{GB, LINK, US, US_TOO, add_films, link_and_request, wrong};
+
+/// How many wrong tries the link's phone has in the table.
+async fn tries(app: &App) -> usize {
+    let key = LinkedPhone::key("acme", LINK, &Subject::Link);
+    let [phone] = Store::new(&app.operator()).read([&key]).await.unwrap();
+    let phone = phone.unwrap();
+    phone.get("tries").map_or(0, |tries| tries.as_bs().unwrap().len())
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_requests_at_once_one_is_sent() {
@@ -22,13 +32,7 @@ async fn of_many_requests_at_once_one_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_screeners_that_text_one_number_at_once_one_does() {
-    let app = App::changed(|document| {
-        let list = document["enterprises"][0]["screeners"].as_array_mut().unwrap();
-        list.extend(
-            (0..16).map(|n| json!({ "key": format!("film-{n}"), "two_factor": true, "link_type": true })),
-        );
-    })
-    .await;
+    let app = App::changed(|document| add_films(document, 0, 16)).await;
     let watch = app.watch();
     for n in 0..16 {
         watch.link_phone(&format!("film-{n}"), US.0, US.1).await.expect(200, "W0000");
@@ -44,10 +48,7 @@ async fn of_many_screeners_that_text_one_number_at_once_one_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cap_is_exact_under_a_crowd() {
     let app = App::changed(|document| {
-        let list = document["enterprises"][0]["screeners"].as_array_mut().unwrap();
-        list.extend(
-            (0..24).map(|n| json!({ "key": format!("film-{n}"), "two_factor": true, "link_type": true })),
-        );
+        add_films(document, 0, 24);
         document["enterprises"][0]["settings"]["sms"] = json!({ "daily_max": 7 });
     })
     .await;
@@ -88,6 +89,7 @@ async fn of_many_wrong_codes_at_once_five_are_counted_and_the_code_is_over() {
     })
     .await;
     assert_eq!(count(&answers, "W2002"), 32);
+    assert_eq!(tries(&app).await, 5);
     watch.verify_code(LINK, &code).await.expect(401, "W2002");
 }
 
@@ -106,6 +108,8 @@ async fn a_right_code_among_many_wrong_ones_wins_once_at_most_and_never_after_fi
         })
         .await;
         let won = count(&answers, "W0000");
+        let tries = tries(&app).await;
+        assert!(if won == 1 { tries <= 4 } else { tries == 5 }, "{won} won after {tries}");
         assert_eq!((won <= 1, won + count(&answers, "W2002")), (true, 12));
         watch.verify_code(LINK, &code).await.expect(401, "W2002");
         // Verified exactly when somebody was told so.
@@ -139,7 +143,7 @@ async fn a_number_is_not_replaced_while_it_is_verified() {
         // is worth nothing.
         let is_verified = answers[0].status == 200;
         let replaced = count(&answers[1..], "W0000");
-        assert_eq!((is_verified, replaced > 0), (is_verified, !is_verified), "{answers:?}");
-        assert_eq!(count(&answers[1..], "W2101"), if is_verified { 7 } else { 0 });
+        let wanted = if is_verified { (0, 7) } else { (7, 0) };
+        assert_eq!((replaced, count(&answers[1..], "W2101")), wanted, "{answers:?}");
     }
 }

@@ -1,9 +1,10 @@
 //! `GET /v2/watch/content/screeners/{screener_key}/2fa`.
 
 use serde_json::json;
+use shared::crypto::sha256_hex;
 use tests::App;
 
-use super::{GB, LINK, US, expect_wait, link_and_request, wrong};
+use super::{GB, LINK, US, expect_wait, link_and_request, timed, wrong};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_goes_to_the_linked_number_with_brand_minutes_and_a_line_for_the_phone() {
@@ -32,6 +33,7 @@ async fn a_code_goes_to_the_linked_number_with_brand_minutes_and_a_line_for_the_
     assert!(!answer.text.contains(&code));
     let table = app.table_text().await;
     assert!(!table.contains(&format!("\"{code}\"")), "at rest there is a hash");
+    assert!(!table.contains(&sha256_hex(code.as_bytes())), "and not one that anybody can try out");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,18 +71,21 @@ async fn without_a_number_and_when_its_country_left_the_list_it_is_4900_and_noth
     app.watch().request_code(LINK).await.expect_invalid("phone");
     app.watch().link_phone(LINK, US.0, US.1).await.expect(200, "W0000");
     app.apply(|document| document["enterprises"][0]["settings"]["otp_countries"] = json!(["GB"])).await;
+    app.forget_usage();
     app.watch().request_code(LINK).await.expect_invalid("phone");
     assert!(app.stack.world.outbox().sms.is_empty());
+    let usage = app.usage("screener-request");
+    assert!(usage.invocations == 1 && usage.write_units <= 0.0, "{usage:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_one_message_in_thirty_seconds_and_the_answer_says_how_long_to_wait() {
     let app = App::start().await;
     let watch = app.watch();
-    let first = link_and_request(&app, &watch, LINK, US).await;
-    expect_wait(watch.request_code(LINK).await, 30);
+    let (first, sent) = timed(&app, link_and_request(&app, &watch, LINK, US)).await;
+    expect_wait(&app, sent, 30, watch.request_code(LINK)).await;
     app.advance(5);
-    expect_wait(watch.request_code(LINK).await, 25);
+    expect_wait(&app, sent, 30, watch.request_code(LINK)).await;
     assert_eq!(app.sms_to(US.2).len(), 1);
     app.advance(25);
     watch.request_code(LINK).await.expect(200, "W0000");
@@ -104,13 +109,17 @@ async fn a_number_waits_and_has_five_an_hour_across_screeners_people_and_enterpr
     for (client, screener) in viewers {
         client.link_phone(screener, US.0, US.1).await.expect(200, "W0000");
     }
+    let mut first = None;
     for (index, (client, screener)) in viewers.into_iter().enumerate() {
-        client.request_code(screener).await.expect(200, "W0000");
+        let (answer, sent) = timed(&app, client.request_code(screener)).await;
+        answer.expect(200, "W0000");
+        let first = *first.get_or_insert(sent);
         let (next, other) = viewers[(index + 1) % 5];
-        expect_wait(next.request_code(other).await, if index < 4 { 30 } else { 3600 - 4 * 30 });
+        let (began, seconds) = if index < 4 { (sent, 30) } else { (first, 3600) };
+        expect_wait(&app, began, seconds, next.request_code(other)).await;
         app.advance(30);
     }
-    let sixth = expect_wait(watch.request_code(LINK).await, 3600 - 5 * 30);
+    let sixth = expect_wait(&app, first.unwrap(), 3600, watch.request_code(LINK)).await;
     assert_eq!(app.log_of(sixth.header("x-request-id"))[0]["detail"], "sms-number");
     assert_eq!(app.sms_to(US.2).len(), 5);
     // Another number has its own.
@@ -125,11 +134,13 @@ async fn whoever_has_used_up_the_tries_of_the_hour_is_sent_nothing_until_it_is_o
     let app = App::start().await;
     let watch = app.watch();
     let code = link_and_request(&app, &watch, LINK, US).await;
-    for nth in 1..=5 {
+    let (answer, began) = timed(&app, watch.verify_code(LINK, &wrong(&code, 1))).await;
+    answer.expect(401, "W2002");
+    for nth in 2..=5 {
         watch.verify_code(LINK, &wrong(&code, nth)).await.expect(401, "W2002");
     }
     app.advance(30);
-    expect_wait(watch.request_code(LINK).await, 3600 - 30);
+    expect_wait(&app, began, 3600, watch.request_code(LINK)).await;
     app.advance(3600 - 90);
     watch.request_code(LINK).await.expect(429, "W5001");
     assert_eq!(app.sms_to(US.2).len(), 1);
