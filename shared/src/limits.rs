@@ -68,8 +68,9 @@ pub const SMS_PAUSE: i64 = 30;
 pub const SMS_ATTEMPTS: Limit = Limit { name: "sms-attempts", max: 60, window: 60 * 60 };
 /// Text messages for one viewer of one screener.
 pub const SMS_VIEWER: Limit = Limit { name: "sms-viewer", max: 20, window: DAY };
-/// Text messages asked for from one source address, in all enterprises together.
-pub const SMS_SOURCE: Limit = Limit { name: "sms-source", max: 200, window: DAY };
+/// Text messages asked for from one source address, in all enterprises together. A theatre shares one, and so do
+/// many phones of one carrier.
+pub const SMS_SOURCE: Limit = Limit { name: "sms-source", max: 500, window: DAY };
 /// Text messages for one screener, where its enterprise has no other limit.
 pub const SMS_SCREENER: Limit = Limit { name: "sms-screener", max: 500, window: DAY };
 /// Text messages of one enterprise, where it has no other limit.
