@@ -10,7 +10,15 @@ use shared::store::enterprise::Enterprise;
 
 /// What a person gives.
 pub(crate) enum Credential {
-    Password { username: Private, password: Private },
+    Password {
+        username: Private,
+        password: Private,
+    },
+    /// A machine's, on the VIDIZMO surface.
+    ClientSecret {
+        username: Private,
+        secret: Private,
+    },
     Pin(Private),
 }
 
@@ -38,6 +46,7 @@ impl Credential {
     pub(crate) fn method(&self) -> &'static str {
         match self {
             Self::Password { .. } => "password",
+            Self::ClientSecret { .. } => "client_secret",
             Self::Pin(_) => "pin",
         }
     }
@@ -48,6 +57,7 @@ pub(crate) fn require_method(surface: Surface, method: &str, enterprise: &Enterp
     let settings = &enterprise.settings;
     let is_enabled = match surface {
         Surface::Admin => method == "password" && !settings.sso_only,
+        Surface::Vidizmo => method != "pin",
         Surface::Watch | Surface::Page => settings.has_watch_method(method),
     };
     if is_enabled { Ok(()) } else { Err(Failure::NotAllowed("This way of signing in is not enabled")) }

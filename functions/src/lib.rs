@@ -1,6 +1,6 @@
 //! Usher's endpoints: the one place that names them all.
 //!
-//! A module of [`watch`], [`screener`], [`admin`], [`pages`] or [`platform`] is one endpoint and reads top to bottom:
+//! A module of [`watch`], [`screener`], [`admin`], [`vidizmo`], [`pages`] or [`platform`] is one endpoint and reads top to bottom:
 //! request, reply, handler. Each has a binary of its own in `src/bin/`. Two have no route: [`TRIGGERS`].
 
 pub mod admin;
@@ -12,6 +12,7 @@ mod recovery;
 pub mod screener;
 mod sessions;
 mod sign_in;
+pub mod vidizmo;
 pub mod watch;
 
 use std::sync::Arc;
@@ -91,6 +92,11 @@ pub const ROUTES: &[Route] = &[
     Route::to::<admin::logout::Logout>(),
     Route::to::<admin::session::Session>(),
     Route::to::<admin::hotlist::Hotlist>(),
+    Route::to::<vidizmo::authenticate::Authenticate>(),
+    Route::to::<vidizmo::user::User>(),
+    Route::to::<vidizmo::logout::Logout>(),
+    Route::to::<vidizmo::logout_get::LogoutGet>(),
+    Route::to::<vidizmo::refresh::Refresh>(),
     Route::to::<pages::reset_page::ResetPage>(),
     Route::to::<pages::reset_submit::ResetSubmit>(),
     Route::to::<pages::qr_page::QrPage>(),

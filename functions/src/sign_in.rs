@@ -36,6 +36,8 @@ use crate::credential::{Credential, require_method};
 pub(crate) enum Gate<'a> {
     /// An API key that has not been looked at yet.
     Key(&'a PresentedKey),
+    /// The enterprise that the call's host name belongs to, by its id.
+    Host(&'a str),
     /// An enterprise, for a caller that has been looked at.
     Passed(&'a Enterprise),
 }
@@ -44,6 +46,7 @@ impl Gate<'_> {
     fn enterprise(&self) -> &str {
         match self {
             Self::Key(key) => &key.enterprise,
+            Self::Host(enterprise) => enterprise,
             Self::Passed(enterprise) => &enterprise.id,
         }
     }
@@ -54,6 +57,7 @@ impl Gate<'_> {
             Self::Key(key) => {
                 vec![ApiKey::key(&key.enterprise, &key.id), Enterprise::key(&key.enterprise)]
             }
+            Self::Host(enterprise) => vec![Enterprise::key(enterprise)],
             Self::Passed(_) => Vec::new(),
         }
     }
@@ -78,6 +82,7 @@ impl Attempt<'_> {
                 key.authorize(parse(item(0))?, self.surface, self.call.now)?;
                 parse::<Enterprise>(item(1))?.ok_or(Failure::ApiKey)?
             }
+            Gate::Host(_) => parse::<Enterprise>(item(0))?.ok_or(Failure::Credentials)?,
             Gate::Passed(enterprise) => (*enterprise).clone(),
         };
         require_method(self.surface, self.method, &enterprise)?;
@@ -173,9 +178,16 @@ impl SignIn {
         });
         let attempt = Attempt { call, gate, surface, method, operation: Operation::new() };
         match credential {
+            // Boxed: the state of all that it waits for is large.
             Credential::Password { username, password } => {
-                // Boxed: the state of all that it waits for is large.
-                Box::pin(self.by_password(attempt, &username, password)).await
+                Box::pin(self.by_secret(attempt, &username, password, |found| found.password_hash.as_ref()))
+                    .await
+            }
+            Credential::ClientSecret { username, secret } => {
+                Box::pin(
+                    self.by_secret(attempt, &username, secret, |found| found.client_secret_hash.as_ref()),
+                )
+                .await
             }
             Credential::Pin(pin) => self.by_pin(attempt, &pin).await,
         }
@@ -285,11 +297,13 @@ impl SignIn {
         }
     }
 
-    async fn by_password(
+    /// By a password, or by what stands in its place and is hashed as one; `hash_of` tells which.
+    async fn by_secret(
         &self,
         attempt: Attempt<'_>,
         username: &Private,
-        password: Private,
+        secret: Private,
+        hash_of: fn(&Identity) -> Option<&String>,
     ) -> Result<Verified, Failure> {
         let (ent, now) = (attempt.gate.enterprise(), attempt.call.now);
         let name = canonical(username.expose());
@@ -302,8 +316,8 @@ impl SignIn {
 
         let found = parse::<Identity>(found)?;
         attempt.call.notes.add(|about| about.user = found.as_ref().map(|found| found.user.clone()));
-        let stored_hash = found.as_ref().and_then(|identity| identity.password_hash.clone());
-        let compared = password::verify(stored_hash, password.clone()).await?;
+        let stored_hash = found.as_ref().and_then(hash_of).cloned();
+        let compared = password::verify(stored_hash, secret.clone()).await?;
         // Tries under the user name and under the e-mail address count together: each attempt is
         // counted under the name that was given before the comparison, and under the other one
         // after it. A name that nobody has gets a made-up other one, so that it costs the same.
@@ -338,7 +352,8 @@ impl SignIn {
             ],
             taken: vec![by_name, by_source],
             other_name: Some(by_other_name),
-            outdated: (compared == Match::Outdated).then_some((identity, password)),
+            // Secrets are never imported as hashes, so only a password's can be weaker.
+            outdated: (compared == Match::Outdated).then_some((identity, secret)),
             operation: attempt.operation,
         })
     }

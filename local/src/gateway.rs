@@ -1,6 +1,7 @@
 //! What stands in API Gateway's place: matches a route, makes the event, hands it to the function
 //! in this process or to its binary, and passes the answer on.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,7 +50,9 @@ pub(crate) async fn handle(
         .filter(|route| route.method == parts.method.as_str())
         .filter_map(|route| Some((route, match_path(route.path, parts.uri.path())?)))
         // The most of the path that is the route's own, as API Gateway chooses.
-        .max_by_key(|(route, parameters)| (!parameters.contains_key("slash"), route.path.len()));
+        .max_by_key(|(route, parameters)| {
+            (!parameters.contains_key("slash"), Reverse(parameters.len()), route.path.len())
+        });
     let Some((route, parameters)) = matched else {
         return own_answer(StatusCode::NOT_FOUND, "Not Found");
     };
@@ -93,7 +96,7 @@ fn broken(gateway: &Gateway, route: &Route, request_id: &str, cause: &str) -> Re
         &json!({ "level": "ERROR", "function": route.name, "request_id": request_id, "cause": cause })
             .to_string(),
     );
-    let reply = Failure::Internal(String::new()).reply(route.surface);
+    let reply = Failure::Internal(String::new()).reply(route.surface, request_id);
     from_function(reply.into_response(request_id))
 }
 

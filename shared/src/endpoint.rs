@@ -54,8 +54,11 @@ pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response
     let outcome = contain(async move { endpoint.handle(&handled).await }).await;
     let (reply, cause) = match outcome {
         Ok(reply) => (reply, None),
-        Err(Failure::Internal(cause)) => (Failure::Internal(String::new()).reply(E::SURFACE), Some(cause)),
-        Err(failure) => (failure.reply(E::SURFACE), None),
+        Err(failure) => {
+            let reply = failure.reply(E::SURFACE, &call.request_id);
+            let cause = if let Failure::Internal(cause) = failure { Some(cause) } else { None };
+            (reply, cause)
+        }
     };
     let line = Line {
         event: E::EVENT,

@@ -17,6 +17,8 @@ pub enum Surface {
     Watch,
     /// `/v1/admin/…`.
     Admin,
+    /// `/api/v1/user/…`, as VIDIZMO answers it: errors have names, and the tenant is the host's.
+    Vidizmo,
     /// Pages: what a person reads, instead of a status code.
     Page,
 }
@@ -28,6 +30,7 @@ impl Surface {
         match self {
             Self::Watch => "watch",
             Self::Admin => "admin",
+            Self::Vidizmo => "vidizmo",
             Self::Page => "page",
         }
     }
@@ -36,7 +39,7 @@ impl Surface {
     #[must_use]
     pub fn status_code(self, digits: &str) -> String {
         let letter = match self {
-            Self::Watch | Self::Page => 'W',
+            Self::Watch | Self::Vidizmo | Self::Page => 'W',
             Self::Admin => 'A',
         };
         format!("{letter}{digits}")
@@ -54,6 +57,8 @@ pub enum Failure {
     Credentials,
     /// An access or refresh token does not work (any more).
     Token,
+    /// A token was ours, and is over: nobody used it for too long, or its session was ended.
+    TokenOver,
     /// Authenticated, but not allowed; the text says what.
     NotAllowed(&'static str),
     /// The body, or a field of it.
@@ -102,7 +107,7 @@ impl Failure {
             Self::ApiKey => ("2001", 401, "Invalid API key"),
             Self::Credentials if surface == Surface::Admin => ("2002", 401, "Access Denied"),
             Self::Credentials => ("2002", 401, "Invalid credentials"),
-            Self::Token => ("2003", 401, "Invalid or expired token"),
+            Self::Token | Self::TokenOver => ("2003", 401, "Invalid or expired token"),
             Self::NotAllowed(what) => ("2101", 403, *what),
             Self::Invalid(invalid) => return ("4900", 400, invalid.to_string()),
             Self::Device(invalid) => return ("4901", 400, invalid.to_string()),
@@ -119,17 +124,36 @@ impl Failure {
         self.row(Surface::Watch).1
     }
 
-    /// The answer that the client of `surface` gets.
+    /// The name that VIDIZMO's clients know, and its HTTP status.
+    fn exception(&self) -> (&'static str, u16) {
+        match self {
+            Self::Credentials => ("InvalidCredentialsException", 400),
+            Self::TokenOver => ("ExpiredAccessTokenException", 400),
+            Self::NoAuthorization | Self::ApiKey | Self::Token => ("InvalidAccessTokenException", 400),
+            Self::Invalid(_) | Self::Device(_) | Self::Pending => ("InvalidRequestException", 400),
+            Self::NotAllowed(_) => ("UnauthorizedAccessException", 403),
+            Self::RateLimited { .. } => ("TooManyRequestsException", 429),
+            Self::Internal(_) => ("InternalServerException", 500),
+        }
+    }
+
+    /// The answer that the client of `surface` gets to the request called `request_id`.
     #[must_use]
-    pub fn reply(&self, surface: Surface) -> Reply {
+    pub fn reply(&self, surface: Surface, request_id: &str) -> Reply {
         let (digits, http, detail) = self.row(surface);
         let code = surface.status_code(digits);
         let mut reply = match surface {
             Surface::Watch => Reply::json(http, &code, json!({ "detail": detail })),
             Surface::Admin => Reply::json(http, &code, json!({ "status_message": detail })),
+            Surface::Vidizmo => {
+                let (name, http) = self.exception();
+                let body = json!({ "name": name, "incidentId": request_id, "exceptionDetails": [] });
+                Reply::value(http, name, &body)
+            }
             Surface::Page => page::refusal(self),
         };
-        if surface == Surface::Page && !matches!(self, Self::RateLimited { .. }) {
+        let is_plain = matches!(surface, Surface::Page | Surface::Vidizmo);
+        if is_plain && !matches!(self, Self::RateLimited { .. }) {
             return reply;
         }
         match self {
@@ -137,7 +161,7 @@ impl Failure {
             Self::NoAuthorization | Self::Credentials => {
                 reply = reply.header("www-authenticate", "Bearer realm=\"usher\"");
             }
-            Self::ApiKey | Self::Token => {
+            Self::ApiKey | Self::Token | Self::TokenOver => {
                 let challenge = "Bearer realm=\"usher\", error=\"invalid_token\"";
                 reply = reply.header("www-authenticate", challenge);
             }

@@ -55,17 +55,22 @@ impl Reply {
         Self::json(200, &surface.status_code("0000"), fields)
     }
 
+    /// Any JSON value; `status_code` is for the log alone.
+    #[must_use]
+    pub fn value(http: u16, status_code: &str, value: &Value) -> Self {
+        Self::new(http, status_code, "application/json", value.to_string())
+    }
+
     /// A JSON document that has no status code of its own and may be cached for `max_age` seconds.
     #[must_use]
     pub fn public_document(document: &Value, max_age: u32) -> Self {
-        Self::new(200, "200", "application/json", document.to_string())
-            .header("cache-control", &format!("public, max-age={max_age}"))
+        Self::value(200, "200", document).header("cache-control", &format!("public, max-age={max_age}"))
     }
 
     /// What API Gateway answers where there is no route.
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(404, "404", "application/json", json!({ "message": "Not Found" }).to_string())
+        Self::value(404, "404", &json!({ "message": "Not Found" }))
     }
 
     /// A page for a person.

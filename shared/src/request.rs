@@ -13,6 +13,7 @@ use crate::audit::Notes;
 use crate::body::{Invalid, MAX_BYTES, Object};
 use crate::failure::Failure;
 use crate::private::Private;
+use crate::token::opaque::OpaqueToken;
 
 /// Who calls.
 #[derive(Debug)]
@@ -34,6 +35,9 @@ pub struct Call {
     /// `X-Forwarded-For`, which a client writes. Of an IPv6 address the first half, since one
     /// connection has all the others.
     pub source: String,
+    /// The host name by which API Gateway was called (`requestContext.domainName`), without a port and in lower
+    /// case; never `X-Forwarded-Host`, which a client writes.
+    pub host: String,
     /// What the call turns out to be about, for the log.
     pub notes: Notes,
     request: Request,
@@ -60,6 +64,7 @@ impl Call {
             request_id,
             notes: Notes::of(&source),
             source,
+            host: host(gateway.domain_name.as_deref().unwrap_or_default()),
             request,
         }
     }
@@ -87,6 +92,17 @@ impl Call {
     /// As [`parse_user_token`].
     pub fn user_token(&self) -> Result<Private, Failure> {
         parse_user_token(self.authorization().unwrap_or_default())
+    }
+
+    /// The opaque token that the call carries as `Bearer <token>`.
+    ///
+    /// # Errors
+    /// [`Failure::Token`] when there is none, or it cannot be one.
+    pub fn opaque_token(&self) -> Result<OpaqueToken, Failure> {
+        let (scheme, token) =
+            self.authorization().unwrap_or_default().split_once(' ').ok_or(Failure::Token)?;
+        let token = OpaqueToken::parse(token.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"));
+        token.ok_or(Failure::Token)
     }
 
     /// Who calls an endpoint that takes either: an API key, or the token of a user. Three
@@ -169,6 +185,11 @@ pub fn parse_user_token(header: &str) -> Result<Private, Failure> {
         return Err(Failure::Token);
     }
     Ok(token.into())
+}
+
+/// A host name without its port, in lower case.
+fn host(authority: &str) -> String {
+    authority.split(':').next().unwrap_or_default().to_ascii_lowercase()
 }
 
 /// The caller's address as [`Call::source`] has it.

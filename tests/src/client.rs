@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use shared::token::opaque::CHARS as OPAQUE;
 
 /// Notes every value of a field that must not be logged.
 pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
-    const PRIVATE: [&str; 18] = [
+    const PRIVATE: [&str; 20] = [
         "password",
         "new_password",
         "pin",
@@ -24,6 +25,8 @@ pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
         "device_code",
         "csrf",
         "client_secret",
+        "clientSecret",
+        "emailAddress",
         "state",
         "nonce",
         "code",
@@ -51,6 +54,10 @@ pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
                 }
             }
         }
+        // An opaque token is the whole of an answer.
+        Value::String(text) if text.len() == OPAQUE => {
+            secrets.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
+        }
         Value::Array(items) => items.iter().for_each(|item| remember(secrets, item)),
         _ => {}
     }
@@ -63,6 +70,7 @@ pub struct Client {
     pub(crate) url: String,
     pub(crate) authorization: Option<String>,
     pub(crate) cookie: Option<String>,
+    pub(crate) host: Option<String>,
     pub(crate) secrets: Arc<Mutex<Vec<String>>>,
 }
 
@@ -90,10 +98,24 @@ impl Client {
         self
     }
 
+    /// The same client, calling another host name.
+    pub fn at(mut self, host: &str) -> Self {
+        self.host = Some(host.to_owned());
+        self
+    }
+
+    /// The same client, with an opaque token.
+    pub fn bearing(mut self, token: &str) -> Self {
+        self.authorization = Some(format!("Bearer {token}"));
+        self
+    }
+
     fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self.http.request(method, format!("{}{path}", self.url));
-        for (name, value) in [("authorization", &self.authorization), ("cookie", &self.cookie)] {
+        let headers =
+            [("authorization", &self.authorization), ("cookie", &self.cookie), ("host", &self.host)];
+        for (name, value) in headers {
             if let Some(value) = value {
                 request = request.header(name, value);
             }
@@ -211,6 +233,22 @@ impl Client {
         self.post("/v2/watch/auth/login/qr", json!({ "login_code": code, "approve": false })).await
     }
 
+    /// Tries to sign in on the VIDIZMO surface.
+    pub async fn authenticate(&self, address: &str, password: &str) -> Answer {
+        let body = json!({ "emailAddress": address, "password": password });
+        self.post("/api/v1/user/authenticate", body).await
+    }
+
+    /// Asks who somebody is on the VIDIZMO surface.
+    pub async fn user(&self, address: &str) -> Answer {
+        self.get(&format!("/api/v1/user/{address}?userPartsToFetch=BasicInfo")).await
+    }
+
+    /// Asks for a new token on the VIDIZMO surface.
+    pub async fn refresh_opaque(&self) -> Answer {
+        self.send("POST", "/api/v1/user/refresh-access-token", "").await
+    }
+
     /// Links a phone to a screener.
     pub async fn link_phone(&self, screener: &str, country_code: u64, phone: u64) -> Answer {
         let body = json!({ "phone": phone, "country_code": country_code });
@@ -284,6 +322,45 @@ impl Answer {
         let told = told.as_str().unwrap_or_default();
         assert!(told.starts_with(&format!("{field}: ")), "{told}");
         answer
+    }
+
+    /// Holds the answer against an exception of VIDIZMO's, and its id against the request's.
+    #[track_caller]
+    pub fn expect_exception(self, http: u16, name: &str) -> Self {
+        assert_eq!((self.status, &self.body["name"]), (http, &json!(name)), "{self:?}");
+        let wanted =
+            json!({ "name": name, "incidentId": self.header("x-request-id"), "exceptionDetails": [] });
+        assert_eq!(self.body, wanted);
+        assert_eq!(self.header("x-request-id").len(), 36);
+        assert_eq!(self.header("content-type"), "application/json");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert!(!self.headers.contains_key("www-authenticate"));
+        let retry_after = self.header("retry-after").parse::<u32>();
+        assert_eq!(retry_after.is_ok_and(|seconds| seconds > 0), http == 429, "{self:?}");
+        self
+    }
+
+    /// Holds the answer against a success of the VIDIZMO surface.
+    #[track_caller]
+    pub fn expect_value(self) -> Value {
+        assert_eq!(self.status, 200, "{self:?}");
+        for (name, value) in [
+            ("content-type", "application/json"),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(self.header(name), value);
+        }
+        self.body
+    }
+
+    /// An opaque token.
+    #[track_caller]
+    pub fn opaque(self) -> String {
+        let token = self.expect_value().as_str().expect("a string").to_owned();
+        let is_base32 = token.bytes().all(|byte| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte));
+        assert!(token.len() == 184 && is_base32, "{token}");
+        token
     }
 
     /// Holds the answer against a page of this title, with what every page has and has not.

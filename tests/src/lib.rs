@@ -125,6 +125,7 @@ impl App {
             url: self.stack.place.url.clone(),
             authorization: authorization.map(ToOwned::to_owned),
             cookie: None,
+            host: None,
             secrets: Arc::clone(&self.secrets),
         }
     }
@@ -156,6 +157,11 @@ impl App {
     /// An application for a studio's staff.
     pub fn admin(&self) -> Client {
         self.key("acme-admin")
+    }
+
+    /// A player that speaks VIDIZMO's API, at acme's host name.
+    pub fn vidizmo(&self) -> Client {
+        self.anonymous().at("acme.localhost")
     }
 
     /// Olga, signed in with [`App::admin`].

@@ -281,6 +281,7 @@ impl SsoLogin {
             username: person.email.clone(),
             email: Some(person.email.clone()),
             password_hash: None,
+            client_secret_hash: None,
             epoch: 0,
             roles: vec!["admin".to_owned()],
             surfaces: vec![Surface::Admin.name().to_owned()],

@@ -89,6 +89,7 @@ impl Endpoint for SignUp {
             username: request.username,
             email: Some(request.email),
             password_hash: Some(password::hash(request.password).await?),
+            client_secret_hash: None,
             epoch: 0,
             roles: vec!["viewer".to_owned()],
             surfaces: vec!["watch".to_owned()],

@@ -23,11 +23,14 @@ pub(super) fn check(document: &Document, text: &str) -> Result<(), Invalid> {
     if let Some(sms) = &document.sms {
         sms.check()?;
     }
-    let mut ids = HashSet::new();
+    let (mut ids, mut domains) = (HashSet::new(), HashSet::new());
     for (index, enterprise) in document.enterprises.iter().enumerate() {
         let place = format!("enterprises[{index}]");
         enterprise.check(&place)?;
         require(ids.insert(&enterprise.id), &format!("{place}.id"), "stands twice")?;
+        for domain in &enterprise.domains {
+            require(domains.insert(domain), &format!("{place}.domains"), "has a name that stands twice")?;
+        }
     }
     Ok(())
 }
@@ -78,6 +81,10 @@ impl EnterpriseEntry {
         require(is_id(&self.id), &format!("{place}.id"), "must be 1 to 40 of a-z, 0-9 and -")?;
         require(!self.name.trim().is_empty(), &format!("{place}.name"), "must not be empty")?;
         check_settings(&self.settings, &format!("{place}.settings"))?;
+        for (index, domain) in self.domains.iter().enumerate() {
+            let rule = "must be a host name in lower case, as watch.acme.example";
+            require(sms::is_host(domain), &format!("{place}.domains[{index}]"), rule)?;
+        }
         if let Some(sso) = &self.sso {
             sso.check(&format!("{place}.sso"))?;
         }
@@ -123,6 +130,11 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
         settings.refresh_seconds_max <= LONGEST_SESSION,
         &field("refresh_seconds_max"),
         "must be at most 366 days",
+    )?;
+    require(
+        (60..=12 * 60 * 60).contains(&settings.idle_seconds),
+        &field("idle_seconds"),
+        "must be 60 to 43200",
     )?;
     // A TV that asks again after a lost answer must come within `pairing::HAND_OUT_GRACE`.
     require((1..=25).contains(&settings.polling_interval), &field("polling_interval"), "must be 1 to 25")?;
@@ -268,6 +280,11 @@ impl UserEntry {
                 &field("password_hash"),
                 "must be Argon2, bcrypt, PBKDF2 or scrypt",
             )?;
+        }
+        if let Some(secret) = &self.client_secret {
+            let length = secret.expose().chars().count();
+            let rule = "must be 1 to 512 characters";
+            require((1..=password::MAX_CHARS).contains(&length), &field("client_secret"), rule)?;
         }
         if let Some(password) = &self.password {
             let length = password.expose().chars().count();

@@ -43,7 +43,7 @@ pub struct EnterpriseEntry {
     pub id: String,
     pub(super) name: String,
     #[serde(default)]
-    domains: Vec<String>,
+    pub(super) domains: Vec<String>,
     #[serde(default)]
     pub(super) settings: Settings,
     pub(super) sso: Option<SsoEntry>,

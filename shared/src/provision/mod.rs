@@ -21,6 +21,7 @@ use crate::oidc::client_secrets;
 use crate::private::Private;
 use crate::secrets::{self, Version, Written};
 use crate::store::api_key::ApiKey;
+use crate::store::domain::Domain;
 use crate::store::enterprise::Enterprise;
 use crate::store::screener::Screener;
 use crate::store::sms_ceiling::SmsCeiling;
@@ -103,6 +104,7 @@ impl Provisioner<'_> {
         for entry in &document.enterprises {
             // First, so that nobody is sent to a provider without it.
             self.sso(entry, report).await?;
+            self.domains(entry, report).await?;
             let (key, what) = (Enterprise::key(&entry.id), format!("enterprise {}", entry.id));
             self.bring(&key, &entry.enterprise(), what, report).await?;
             for key in &entry.api_keys {
@@ -123,6 +125,29 @@ impl Provisioner<'_> {
         if let Some(sms) = &document.sms {
             let what = "limits on text messages".to_owned();
             self.bring(&SmsCeiling::key(), &sms.ceiling(), what, report).await?;
+        }
+        Ok(())
+    }
+
+    /// Claims the enterprise's host names and gives up those that it had before. That comes before the enterprise
+    /// is written, which knows them: a run that was cut off is finished by the next one.
+    async fn domains(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
+        let wanted = Domain { enterprise: entry.id.clone() };
+        for host in &entry.domains {
+            let [stored] = self.store.read([&Domain::key(host)]).await?;
+            let found = parse::<Domain>(stored.clone())?;
+            let what = format!("domain {host} of {}", entry.id);
+            report.changes.push(match found {
+                Some(found) if found == wanted => Change::Unchanged(what),
+                Some(_) => return Err(Failure::Internal(format!("{what}: is another enterprise's"))),
+                None => outcome(self.store.swap(&Domain::key(host), None, &wanted).await?, false, what)?,
+            });
+        }
+        let [stored] = self.store.read([&Enterprise::key(&entry.id)]).await?;
+        let before = parse::<Enterprise>(stored)?.map(|found| found.domains).unwrap_or_default();
+        for host in before.iter().filter(|host| !entry.domains.contains(host)) {
+            self.store.release_domain(host, &entry.id).await?;
+            report.changes.push(Change::Updated(format!("domain {host}: is no longer {}'s", entry.id)));
         }
         Ok(())
     }

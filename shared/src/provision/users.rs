@@ -6,6 +6,7 @@ use crate::crypto;
 use crate::failure::Failure;
 use crate::identity::canonical;
 use crate::password::{self, Match};
+use crate::private::Private;
 use crate::store::identity::Identity;
 use crate::store::parse;
 use crate::store::user::User;
@@ -35,8 +36,11 @@ impl Provisioner<'_> {
         entry: &UserEntry,
         what: String,
     ) -> Result<Change, Failure> {
-        let hash = new_hash(entry).await?;
-        let identity = wanted(entry, crypto::new_id(), hash, 0);
+        let hashes = Hashes {
+            password: new_hash(entry).await?,
+            client_secret: hash_of(entry.client_secret.as_ref()).await?,
+        };
+        let identity = wanted(entry, crypto::new_id(), hashes, 0);
         let mut writes = vec![self.store.creating_user(enterprise, &User::of(&identity))?];
         for name in identity.names() {
             writes.push(self.store.claiming_name(enterprise, &name, &identity)?);
@@ -62,13 +66,21 @@ impl Provisioner<'_> {
             return Err(Failure::Internal(format!("{what} {problem}")));
         }
         let keeps_password = !is_stranger && keeps_password(entry, found).await?;
-        let hash = if keeps_password { found.password_hash.clone() } else { new_hash(entry).await? };
-        // A new password, a role or a surface less, and being disabled end all sessions.
+        let password = if keeps_password { found.password_hash.clone() } else { new_hash(entry).await? };
+        let keeps_secret =
+            !is_stranger && keeps(entry.client_secret.as_ref(), found.client_secret_hash.as_ref()).await?;
+        let client_secret = if keeps_secret {
+            found.client_secret_hash.clone()
+        } else {
+            hash_of(entry.client_secret.as_ref()).await?
+        };
+        // A new password or secret, a role or a surface less, and being disabled end all sessions.
         let loses = |old: &[String], new: &[String]| old.iter().any(|name| !new.contains(name));
         let loses_right = loses(&found.surfaces, &entry.surfaces) || loses(&found.roles, &entry.roles);
-        let ends_sessions = !keeps_password || loses_right || (entry.disabled && !found.disabled);
+        let ends_sessions =
+            !keeps_password || !keeps_secret || loses_right || (entry.disabled && !found.disabled);
         let epoch = found.epoch + i64::from(ends_sessions);
-        let mut identity = wanted(entry, found.user.clone(), hash, epoch);
+        let mut identity = wanted(entry, found.user.clone(), Hashes { password, client_secret }, epoch);
         if entry.email.is_none() && !is_stranger {
             identity.email.clone_from(&found.email);
         }
@@ -100,35 +112,50 @@ fn warn(enterprise: &str, entry: &UserEntry, what: &str, report: &mut Report) {
             report.changes.push(Change::Warning(format!("{what}: {problem}")));
         }
     }
-    if entry.client_secret.is_some() {
-        report.changes.push(Change::Warning(format!("{what}: client_secret is not used yet")));
+}
+
+/// Whether the password that is there stays.
+async fn keeps_password(entry: &UserEntry, found: &Identity) -> Result<bool, Failure> {
+    // An imported hash is only for the first time: a login replaces it with a stronger one.
+    let brings_first = entry.password_hash.is_some() && found.password_hash.is_none();
+    Ok(!brings_first && keeps(entry.password.as_ref(), found.password_hash.as_ref()).await?)
+}
+
+/// Whether what is there stays: where the document says nothing, or the same.
+async fn keeps(given: Option<&Private>, stored: Option<&String>) -> Result<bool, Failure> {
+    match (given, stored) {
+        (None, _) => Ok(true),
+        (Some(_), None) => Ok(false),
+        (Some(given), Some(stored)) => {
+            Ok(password::verify(Some(stored.clone()), given.clone()).await? != Match::No)
+        }
     }
 }
 
-async fn keeps_password(entry: &UserEntry, found: &Identity) -> Result<bool, Failure> {
-    match (&entry.password, &entry.password_hash, &found.password_hash) {
-        (Some(password), _, Some(hash)) => {
-            Ok(password::verify(Some(hash.clone()), password.clone()).await? != Match::No)
-        }
-        // An imported hash is only for the first time: a login replaces it with a stronger one.
-        (None, _, Some(_)) | (None, None, None) => Ok(true),
-        (Some(_), _, None) | (None, Some(_), None) => Ok(false),
+async fn hash_of(secret: Option<&Private>) -> Result<Option<String>, Failure> {
+    match secret {
+        Some(secret) => password::hash(secret.clone()).await.map(Some),
+        None => Ok(None),
     }
 }
 
 async fn new_hash(entry: &UserEntry) -> Result<Option<String>, Failure> {
-    match &entry.password {
-        Some(password) => password::hash(password.clone()).await.map(Some),
-        None => Ok(entry.password_hash.clone()),
-    }
+    Ok(hash_of(entry.password.as_ref()).await?.or_else(|| entry.password_hash.clone()))
 }
 
-fn wanted(entry: &UserEntry, user: String, password_hash: Option<String>, epoch: i64) -> Identity {
+/// What somebody can prove themselves with.
+struct Hashes {
+    password: Option<String>,
+    client_secret: Option<String>,
+}
+
+fn wanted(entry: &UserEntry, user: String, hashes: Hashes, epoch: i64) -> Identity {
     Identity {
         user,
         username: entry.username.clone(),
         email: entry.email.clone(),
-        password_hash,
+        password_hash: hashes.password,
+        client_secret_hash: hashes.client_secret,
         epoch,
         roles: entry.roles.clone(),
         surfaces: entry.surfaces.clone(),

@@ -42,6 +42,8 @@ pub struct Settings {
     pub otp_countries: Vec<String>,
     /// Seconds that a TV waits between two polls.
     pub polling_interval: i64,
+    /// Seconds without a use after which a token of the VIDIZMO surface is over.
+    pub idle_seconds: i64,
     /// The shortest password, in characters.
     pub password_min_length: usize,
     /// How e-mails look.
@@ -150,6 +152,7 @@ impl Default for Settings {
             sso_only: false,
             otp_countries: Vec::new(),
             polling_interval: 10,
+            idle_seconds: 20 * 60,
             password_min_length: crate::password::MIN_CHARS,
             mail: MailSettings::default(),
             page: PageSettings::default(),

@@ -22,6 +22,9 @@ pub struct Identity {
     /// PHC string or bcrypt; absent for people who sign in by other means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<String>,
+    /// PHC string of a machine's credential on the VIDIZMO surface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret_hash: Option<String>,
     /// The user's epoch when this copy was written; a session of another epoch is over.
     pub epoch: i64,
     /// `viewer`, `admin`, `owner`.

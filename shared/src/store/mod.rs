@@ -6,9 +6,11 @@
 pub mod api_key;
 pub mod budget;
 pub mod counter;
+pub mod domain;
 pub mod enterprise;
 pub mod identity;
 pub mod key_set;
+pub mod opaque_session;
 pub mod pairing;
 pub mod phone;
 pub mod pin;

@@ -2,6 +2,7 @@
 
 pub mod issue;
 pub mod keys;
+pub mod opaque;
 pub mod verify;
 
 use serde::{Deserialize, Serialize};

@@ -59,7 +59,7 @@ async fn sender_domain_and_price_are_the_settings() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_domain_is_the_apis_where_the_enterprise_has_none() {
-    let app = App::start().await;
+    let app = App::changed(|document| document["enterprises"][0]["domains"] = json!([])).await;
     link_and_request(&app, &app.watch(), LINK, US).await;
     let sms = app.sms_to(US.2).pop().unwrap();
     assert!(sms.body.contains("\n@127.0.0.1 #"), "{}", sms.body);

@@ -1,0 +1,5 @@
+//! See [`functions::vidizmo::refresh::Refresh`].
+
+fn main() -> Result<(), lambda_http::Error> {
+    shared::endpoint::serve::<functions::vidizmo::refresh::Refresh>()
+}

@@ -1,0 +1,116 @@
+//! `POST /api/v1/user/refresh-access-token`.
+
+use std::collections::BTreeSet;
+
+use tests::{App, at_once};
+
+use super::{ANA_AT, ana};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_token_is_exchanged_for_one_successor() {
+    let app = App::start().await;
+    let old = ana(&app).await;
+    let token = old.refresh_opaque().await.opaque();
+    let new = app.vidizmo().bearing(&token);
+    new.user(ANA_AT).await.expect_value();
+    old.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
+    // For an answer that was lost: the same one, for ten seconds.
+    assert_eq!(old.refresh_opaque().await.opaque(), token);
+    app.advance(60);
+    new.user(ANA_AT).await.expect_value();
+    // Later it is somebody else who has it, or who had it: the session ends (RFC 9700 §4.14).
+    old.refresh_opaque().await.expect_exception(400, "ExpiredAccessTokenException");
+    new.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_token_can_be_exchanged_for_a_day() {
+    let app = App::start().await;
+    for (idle, works) in [
+        (21 * 60, true),
+        (10 * 3600, true),
+        (23 * 3600, true),
+        (24 * 3600 + 22 * 60, false),
+        (40 * 3600, false),
+    ] {
+        let old = ana(&app).await;
+        app.advance(idle);
+        old.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
+        let answer = old.refresh_opaque().await;
+        if works {
+            let new = app.vidizmo().bearing(&answer.opaque());
+            new.user(ANA_AT).await.expect_value();
+            app.advance(19 * 60);
+            new.user(ANA_AT).await.expect_value();
+        } else {
+            answer.expect_exception(400, "ExpiredAccessTokenException");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_chain_of_refreshes_of_live_tokens_lasts_longer_than_one_token() {
+    let app = App::start().await;
+    let mut client = ana(&app).await;
+    for _ in 0..47 {
+        app.advance(15 * 60);
+        client = app.vidizmo().bearing(&client.refresh_opaque().await.opaque());
+    }
+    client.user(ANA_AT).await.expect_value();
+    app.advance(15 * 60);
+    client.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
+    client.refresh_opaque().await.expect_exception(400, "ExpiredAccessTokenException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_chain_of_idle_tokens_outlives_the_enterprises_longest_session() {
+    let app = App::changed(|document| {
+        document["enterprises"][0]["settings"]["refresh_seconds_max"] = serde_json::json!(3 * 24 * 3600);
+    })
+    .await;
+    let mut client = ana(&app).await;
+    for _ in 0..3 {
+        app.advance(23 * 3600);
+        client = app.vidizmo().bearing(&client.refresh_opaque().await.opaque());
+    }
+    app.advance(3 * 3600 + 60);
+    client.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
+    client.refresh_opaque().await.expect_exception(400, "ExpiredAccessTokenException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_all_get_the_same_successor() {
+    for idle in [0, 30 * 60] {
+        let app = App::start().await;
+        let old = ana(&app).await;
+        app.advance(idle);
+        let answers = at_once(32, |_| {
+            let old = old.clone();
+            async move { old.refresh_opaque().await }
+        })
+        .await;
+        let tokens: BTreeSet<_> = answers.into_iter().map(tests::Answer::opaque).collect();
+        assert_eq!(tokens.len(), 1);
+        app.vidizmo().bearing(tokens.first().unwrap()).user(ANA_AT).await.expect_value();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_and_a_logout_at_once_leave_a_session_or_none() {
+    for _ in 0..8 {
+        let app = App::start().await;
+        let client = ana(&app).await;
+        let (refreshed, out) = tokio::join!(client.refresh_opaque(), client.get("/api/v1/user/logout"));
+        match (refreshed.status, out.status) {
+            // The logout was first, or the two did not meet: whoever was told of an end finds one.
+            (400, 200) => {}
+            (200, _) => {
+                let new = app.vidizmo().bearing(&refreshed.opaque());
+                let standing = new.user(ANA_AT).await;
+                assert!(standing.status == 200 || standing.body["name"] == "ExpiredAccessTokenException");
+            }
+            other => panic!("{other:?}"),
+        }
+        client.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
+    }
+}
