@@ -51,18 +51,22 @@ pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response
         return Reply::not_found().into_response(&call.request_id);
     }
     let handled = Arc::clone(&call);
-    let outcome = contain(async move { endpoint.handle(&handled).await }).await;
-    let (reply, cause) = match outcome {
-        Ok(reply) => (reply, None),
+    let (reply, outcome, cause) = match contain(async move { endpoint.handle(&handled).await }).await {
+        Ok(reply) => {
+            let outcome = Outcome::of(reply.http());
+            (reply, outcome, None)
+        }
         Err(failure) => {
             let reply = failure.reply(E::SURFACE, &call.request_id);
+            // By what failed, since not every surface has a status of its own for it.
+            let outcome = Outcome::of(failure.http());
             let cause = if let Failure::Internal(cause) = failure { Some(cause) } else { None };
-            (reply, cause)
+            (reply, outcome, cause)
         }
     };
     let line = Line {
         event: E::EVENT,
-        outcome: Outcome::of(reply.http()),
+        outcome,
         function: E::NAME,
         request_id: &call.request_id,
         status_code: Some(&reply.status_code),

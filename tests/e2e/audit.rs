@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tests::phone::Phone;
 use tests::{ANA, Answer, App, OLGA, SignedIn, part};
 
+use crate::api::v1::user as vidizmo;
 use crate::authorizer;
 use crate::v2::watch::content::screeners::{LINK, US, wrong};
 
@@ -187,6 +188,37 @@ async fn who_was_sent_a_code_for_which_screener_and_typed_it() {
     let by_link = app.watch().link_phone(LINK, US.0, US.1).await.expect(200, "W0000");
     let wanted = json!({ "api_key": "acme-watch", "user": null, "session": null, "object_id": "link" });
     expect(&app, &by_link, &wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vidizmo_sessions_life_can_be_followed() {
+    let app = App::start().await;
+    let ana = claim(&app.ana().await, "sub");
+    let opened = app.vidizmo().authenticate(vidizmo::ANA_AT, ANA).await;
+    let session = line(&app, &opened)["session"].clone();
+    let of = |event: &str, outcome: &str, code: &str| {
+        json!({
+            "event": event, "outcome": outcome, "status_code": code, "enterprise": "acme", "api_key": null,
+            "user": ana, "session": session, "cause": null,
+        })
+    };
+    expect(&app, &opened, &of("sign_in", "success", "200"));
+    let client = app.vidizmo().bearing(&opened.opaque());
+    let seen = client.user(vidizmo::ANA_AT).await;
+    expect(&app, &seen, &of("user_read", "success", "200"));
+    expect(&app, &seen, &json!({ "object": "user", "object_id": ana }));
+    let other = client.user("olga@acme.example").await;
+    expect(&app, &other, &of("user_read", "denied", "UnauthorizedAccessException"));
+    let client = app.vidizmo().bearing(&client.refresh_opaque().await.opaque());
+    let out = client.get("/api/v1/user/logout").await;
+    expect(&app, &out, &of("sign_out", "success", "200"));
+    let over = client.user(vidizmo::ANA_AT).await;
+    expect(&app, &over, &of("user_read", "denied", "ExpiredAccessTokenException"));
+    let wrong = app.vidizmo().authenticate(vidizmo::ANA_AT, "wrong").await;
+    let wanted = json!({ "event": "sign_in", "outcome": "denied", "user": ana, "detail": "password" });
+    expect(&app, &wrong, &wanted);
+    let id = wrong.body["incidentId"].as_str().unwrap();
+    assert_eq!(app.log_of(id).len(), 1, "the incident is the request");
 }
 
 #[tokio::test(flavor = "multi_thread")]

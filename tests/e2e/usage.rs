@@ -9,6 +9,7 @@ use shared::failure::Surface;
 use tests::phone::Phone;
 use tests::{ANA, App, OLGA};
 
+use crate::api::v1::user as vidizmo;
 use crate::house::{read, template_functions};
 use crate::v1::admin::auth::sso::{OLGA_AT, Studio};
 use crate::v2::watch::content::screeners::{LINK, US, link_and_request, wrong};
@@ -52,6 +53,12 @@ async fn call_everything(app: &App) {
     let code = link_and_request(app, &watch, LINK, US).await;
     watch.verify_code(LINK, &wrong(&code, 1)).await.expect(401, "W2002");
     watch.verify_code(LINK, &code).await.expect(200, "W0000");
+    for method in ["POST", "GET"] {
+        let client = vidizmo::ana(app).await;
+        client.user(vidizmo::ANA_AT).await.expect_value();
+        let client = app.vidizmo().bearing(&client.refresh_opaque().await.opaque());
+        client.send(method, "/api/v1/user/logout", "").await.expect_value();
+    }
     sign_in_on_a_tv(app, &watch.sign_in("ana", ANA).await.token).await;
     for by_page in [false, true] {
         watch
@@ -175,13 +182,42 @@ async fn costs_of_sso() -> BTreeMap<String, [f64; 3]> {
     rows.map(|row| (row.to_owned(), cost(&studio.app, row))).into()
 }
 
+/// Those rows of the README's table that are about VIDIZMO's API.
+async fn costs_of_vidizmo() -> BTreeMap<String, [f64; 3]> {
+    let app = App::start().await;
+    let mut measured = BTreeMap::new();
+    let mut note = |row: &str| {
+        measured.insert(row.to_owned(), cost(&app, row.split(',').next().unwrap()));
+        app.forget_usage();
+    };
+    app.forget_usage();
+    let client = vidizmo::ana(&app).await;
+    note("vidizmo-authenticate");
+    client.user(vidizmo::ANA_AT).await.expect_value();
+    note("vidizmo-user, first in a minute");
+    client.user(vidizmo::ANA_AT).await.expect_value();
+    note("vidizmo-user");
+    let client = app.vidizmo().bearing(&client.refresh_opaque().await.opaque());
+    note("vidizmo-refresh");
+    client.send("POST", "/api/v1/user/logout", "").await.expect_value();
+    note("vidizmo-logout");
+    let client = vidizmo::ana(&app).await;
+    app.forget_usage();
+    client.get("/api/v1/user/logout").await.expect_value();
+    measured.insert("vidizmo-logout-get".to_owned(), cost(&app, "vidizmo-logout-get"));
+    measured
+}
+
 /// Those rows of the README's table that are about screeners.
 async fn costs_of_screeners() -> BTreeMap<String, [f64; 3]> {
     let app = App::changed(|document| {
-        document["enterprises"][0]["settings"]["sms"] = json!({ "daily_max": 2 });
+        document["enterprises"][0]["settings"]["sms"] = json!({ "daily_max": 3 });
     })
     .await;
     let mut measured = BTreeMap::new();
+    // So that what the functions do at their start is no call's.
+    let code = link_and_request(&app, &app.watch(), "link-2", (44, 7_400_123_456, "+447400123456")).await;
+    app.watch().verify_code("link-2", &code).await.expect(200, "W0000");
     let clients = [(app.ana_client().await, "login", "token"), (app.watch(), LINK, "API key")];
     for (index, (client, screener, by)) in clients.into_iter().enumerate() {
         let phone = US.1 + index as u64;
@@ -305,5 +341,6 @@ async fn every_call_costs_what_the_readme_says() {
     note("reset-submit");
     measured.extend(costs_of_sso().await);
     measured.extend(costs_of_screeners().await);
+    measured.extend(costs_of_vidizmo().await);
     assert_eq!(measured, costs());
 }

@@ -1,6 +1,6 @@
 //! `POST /api/v1/user/authenticate`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{ANA, App, OLGA};
 
 use super::{ANA_AT, ana};
@@ -107,6 +107,11 @@ async fn one_person_has_one_budget_of_wrong_tries_on_all_surfaces() {
     }
 }
 
+/// Applies the document with one field of Ana's changed.
+async fn ana_is(app: &App, field: &str, value: Value) {
+    app.apply(|document| document["enterprises"][0]["users"][0][field] = value).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ends_a_persons_sessions_ends_these_on_the_next_call() {
     let app = App::start().await;
@@ -123,11 +128,8 @@ async fn what_ends_a_persons_sessions_ends_these_on_the_next_call() {
                 let owner = app.authorized(&olga.token);
                 owner.post("/v1/admin/auth/hotlist", json!({ "user": user })).await.expect(200, "A0000");
             }
-            1 => {
-                app.apply(|document| document["enterprises"][0]["users"][0]["surfaces"] = json!(["watch"]))
-                    .await
-            }
-            _ => app.apply(|document| document["enterprises"][0]["users"][0]["disabled"] = json!(true)).await,
+            1 => ana_is(&app, "surfaces", json!(["watch"])).await,
+            _ => ana_is(&app, "disabled", json!(true)).await,
         }
         client.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
         client.refresh_opaque().await.expect_exception(400, "ExpiredAccessTokenException");
@@ -135,7 +137,7 @@ async fn what_ends_a_persons_sessions_ends_these_on_the_next_call() {
     }
     let client = ana(&app).await;
     app.apply(|document| {
-        document["enterprises"][0]["users"][3]["client_secret"] = json!("a new one for all")
+        document["enterprises"][0]["users"][3]["client_secret"] = json!("a new one for all");
     })
     .await;
     client.user(ANA_AT).await.expect_value();

@@ -1,11 +1,11 @@
 //! `/api/v1/user/…`: VIDIZMO's API.
 
 mod authenticate;
+mod email_address;
 mod faults;
 mod logout;
 mod refresh;
 mod tenants;
-mod user;
 
 use tests::{ANA, App, Client};
 

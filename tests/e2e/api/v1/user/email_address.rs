@@ -60,7 +60,7 @@ async fn what_is_no_token_is_told_from_one_that_is_over() {
     let watch = app.ana().await.token;
     let flipped = format!("{}{}", &good[..183], if good.ends_with('A') { "B" } else { "A" });
     for header in [
-        "".to_owned(),
+        String::new(),
         good.clone(),
         format!("JWT {good}"),
         format!("Basic {good}"),
