@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
-use shared::api_key::{PresentedKey, SeenKeys};
+use shared::api_key::{PresentedKey, SeenKeys, is_id};
 use shared::cache::Cached;
 use shared::config::Environment;
 use shared::failure::{Failure, Surface};
@@ -24,7 +24,7 @@ use shared::request::Call;
 use shared::secrets;
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
-use shared::store::identity::Identity;
+use shared::store::identity::{Identity, Secret};
 use shared::store::pin::Pin;
 use shared::store::session::{Holder, Session};
 use shared::store::{Attributes, Key, Operation, Store, TransactWriteItem, parse};
@@ -82,7 +82,8 @@ impl Attempt<'_> {
                 key.authorize(parse(item(0))?, self.surface, self.call.now)?;
                 parse::<Enterprise>(item(1))?.ok_or(Failure::ApiKey)?
             }
-            Gate::Host(_) => parse::<Enterprise>(item(0))?.ok_or(Failure::Credentials)?,
+            // One that is not there has nobody, and finds that out as any other does.
+            Gate::Host(id) => parse::<Enterprise>(item(0))?.unwrap_or_else(|| Enterprise::nobodys(id)),
             Gate::Passed(enterprise) => (*enterprise).clone(),
         };
         require_method(self.surface, self.method, &enterprise)?;
@@ -103,8 +104,8 @@ pub(crate) struct Verified {
     freeing: Vec<TransactWriteItem>,
     /// The counter under the person's other name, which must not be used up.
     other_name: Option<Counter>,
-    /// A password whose hash is weaker than today's.
-    outdated: Option<(Identity, Private)>,
+    /// A secret whose hash is weaker than today's.
+    outdated: Option<(Identity, Secret, Private)>,
     operation: Operation,
 }
 
@@ -173,21 +174,17 @@ impl SignIn {
     ) -> Result<Verified, Failure> {
         let (surface, method) = (self.surface, credential.method());
         call.notes.add(|about| {
-            about.enterprise = Some(gate.enterprise().to_owned());
+            about.enterprise = Some(gate.enterprise().to_owned()).filter(|id| is_id(id));
             about.detail = Some(method);
         });
         let attempt = Attempt { call, gate, surface, method, operation: Operation::new() };
         match credential {
             // Boxed: the state of all that it waits for is large.
             Credential::Password { username, password } => {
-                Box::pin(self.by_secret(attempt, &username, password, |found| found.password_hash.as_ref()))
-                    .await
+                Box::pin(self.by_secret(attempt, &username, password, Secret::Password)).await
             }
             Credential::ClientSecret { username, secret } => {
-                Box::pin(
-                    self.by_secret(attempt, &username, secret, |found| found.client_secret_hash.as_ref()),
-                )
-                .await
+                Box::pin(self.by_secret(attempt, &username, secret, Secret::Client)).await
             }
             Credential::Pin(pin) => self.by_pin(attempt, &pin).await,
         }
@@ -220,8 +217,8 @@ impl SignIn {
                 return Err(error.into());
             }
         }
-        if let Some((identity, password)) = outdated
-            && let Err(failure) = self.rehash(&enterprise.id, &identity, password).await
+        if let Some((identity, secret, given)) = outdated
+            && let Err(failure) = self.rehash(&enterprise.id, &identity, secret, given).await
         {
             // The person is signed in; the next login tries again.
             tracing::warn!(target: "usher", function = self.function, request_id = call.request_id, cause = %failure, "rehash");
@@ -297,13 +294,13 @@ impl SignIn {
         }
     }
 
-    /// By a password, or by what stands in its place and is hashed as one; `hash_of` tells which.
+    /// By a password, or by what stands in its place and is hashed as one.
     async fn by_secret(
         &self,
         attempt: Attempt<'_>,
         username: &Private,
-        secret: Private,
-        hash_of: fn(&Identity) -> Option<&String>,
+        given: Private,
+        secret: Secret,
     ) -> Result<Verified, Failure> {
         let (ent, now) = (attempt.gate.enterprise(), attempt.call.now);
         let name = canonical(username.expose());
@@ -316,8 +313,8 @@ impl SignIn {
 
         let found = parse::<Identity>(found)?;
         attempt.call.notes.add(|about| about.user = found.as_ref().map(|found| found.user.clone()));
-        let stored_hash = found.as_ref().and_then(hash_of).cloned();
-        let compared = password::verify(stored_hash, secret.clone()).await?;
+        let stored_hash = found.as_ref().and_then(|identity| secret.hash_of(identity)).cloned();
+        let compared = password::verify(stored_hash, given.clone()).await?;
         // Tries under the user name and under the e-mail address count together: each attempt is
         // counted under the name that was given before the comparison, and under the other one
         // after it. A name that nobody has gets a made-up other one, so that it costs the same.
@@ -352,8 +349,7 @@ impl SignIn {
             ],
             taken: vec![by_name, by_source],
             other_name: Some(by_other_name),
-            // Secrets are never imported as hashes, so only a password's can be weaker.
-            outdated: (compared == Match::Outdated).then_some((identity, secret)),
+            outdated: (compared == Match::Outdated).then_some((identity, secret, given)),
             operation: attempt.operation,
         })
     }
@@ -390,12 +386,18 @@ impl SignIn {
     }
 
     /// Puts a hash of today's strength in the place of a weaker one, unless another login or a new
-    /// password was faster.
-    async fn rehash(&self, enterprise: &str, identity: &Identity, password: Private) -> Result<(), Failure> {
-        let new = password::hash(password).await?;
-        let old = identity.password_hash.as_deref().unwrap_or_default();
+    /// secret was faster.
+    async fn rehash(
+        &self,
+        enterprise: &str,
+        identity: &Identity,
+        secret: Secret,
+        given: Private,
+    ) -> Result<(), Failure> {
+        let new = password::hash(given).await?;
+        let old = secret.hash_of(identity).map(String::as_str).unwrap_or_default();
         let names = identity.names();
-        let writes = names.iter().map(|name| self.store.rehashing(enterprise, name, old, &new));
+        let writes = names.iter().map(|name| self.store.rehashing(enterprise, name, secret, [old, &new]));
         let _ = self.store.transact(writes.collect()).await?;
         Ok(())
     }

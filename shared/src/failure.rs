@@ -141,10 +141,11 @@ impl Failure {
     #[must_use]
     pub fn reply(&self, surface: Surface, request_id: &str) -> Reply {
         let (digits, http, detail) = self.row(surface);
-        let code = surface.status_code(digits);
         let mut reply = match surface {
-            Surface::Watch => Reply::json(http, &code, json!({ "detail": detail })),
-            Surface::Admin => Reply::json(http, &code, json!({ "status_message": detail })),
+            Surface::Watch => Reply::json(http, &surface.status_code(digits), json!({ "detail": detail })),
+            Surface::Admin => {
+                Reply::json(http, &surface.status_code(digits), json!({ "status_message": detail }))
+            }
             Surface::Vidizmo => {
                 let (name, http) = self.exception();
                 let body = json!({ "name": name, "incidentId": request_id, "exceptionDetails": [] });

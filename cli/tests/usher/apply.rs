@@ -236,3 +236,33 @@ async fn screeners_and_the_limits_on_text_messages_are_brought_to_the_document()
     let lines = lines(&apply(&stack, &json!({ "enterprises": [] })).await);
     assert!(lines.is_empty(), "{lines:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn domains_and_client_secrets_are_brought_to_the_document() {
+    let stack = stack().await;
+    let document = |domains: Value, secret: &str| {
+        json!({ "enterprises": [{
+            "id": "acme", "name": "Acme", "domains": domains,
+            "users": [{ "username": "importer", "client_secret": secret, "surfaces": ["vidizmo"] }],
+        }] })
+    };
+    let (first, second) = ("a secret that nobody guesses", "another that nobody guesses");
+    for (document, domain, user) in [
+        (document(json!(["a.example"]), first), "created   domain a.example of acme", "created  "),
+        (document(json!(["a.example"]), first), "unchanged domain a.example of acme", "unchanged"),
+        (document(json!(["b.example"]), second), "created   domain b.example of acme", "updated  "),
+        (document(json!(["b.example"]), second), "unchanged domain b.example of acme", "unchanged"),
+    ] {
+        let lines = lines(&apply(&stack, &document).await);
+        assert!(lines.iter().any(|line| line == domain), "{domain}: {lines:?}");
+        assert!(lines.contains(&format!("{user} user acme/importer")), "{lines:?}");
+    }
+    // Another enterprise cannot have it, and is written all the same.
+    let other = json!({ "enterprises": [{ "id": "orbit", "name": "Orbit", "domains": ["b.example"] }] });
+    let output = apply(&stack, &other).await;
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("b.example of orbit: is another enterprise's"));
+    let weak = lines(&apply(&stack, &document(json!([]), "short")).await);
+    assert!(weak.iter().any(|line| line.contains("client_secret is shorter than 20")), "{weak:?}");
+    lines(&apply(&stack, &other).await);
+}

@@ -30,11 +30,11 @@ impl Endpoint for Logout {
     }
 }
 
-/// Ends the session. One that nobody has used for too long ends too, so that it cannot be refreshed any more; but
-/// it is told to be over, as on every call.
+/// Ends the session, whichever of its tokens comes. Of one that is idle or was exchanged that is told to be over, as
+/// on every call; it ends all the same, so that nobody goes on with it.
 pub(super) async fn end(bearers: &Bearers, call: &Call) -> Result<Reply, Failure> {
     let (bearer, []) = bearers.read(call, |_| []).await?;
-    if matches!(bearer.standing, Standing::Live | Standing::Idle) {
+    if bearer.standing != Standing::Over {
         bearers.store.end_opaque(&bearer.token, call.now).await?;
     }
     match bearer.standing {

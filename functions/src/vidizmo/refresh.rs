@@ -12,7 +12,6 @@ use shared::failure::{Failure, Surface};
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::opaque_session::Standing;
-use shared::token::opaque::OpaqueToken;
 
 use super::bearer::{Bearer, Bearers};
 
@@ -35,8 +34,8 @@ impl Endpoint for Refresh {
         let (Bearer { token, session, user, standing }, []) = self.0.read(call, |_| []).await?;
         let standing = match standing {
             Standing::Live | Standing::Idle => {
-                let successor = OpaqueToken::generate(&token.enterprise, &token.user, &token.session)
-                    .ok_or_else(|| Failure::Internal("an id is not ours".into()))?;
+                let successor = session.successor(&token);
+                let successor = successor.ok_or_else(|| Failure::Internal("an id is not ours".into()))?;
                 match self.0.store.rotate_opaque(&session, &token, &successor, call.now).await? {
                     Ok(()) => return Ok(answer(successor.expose())),
                     // Another call was faster, or this one, whose answer was lost.
@@ -51,8 +50,13 @@ impl Endpoint for Refresh {
                 Ok(answer(&successor))
             }
             Standing::Spent(None) => {
-                self.0.store.end_opaque_family(&token, call.now).await?;
-                call.notes.add(|about| about.detail = Some("reused"));
+                let ended = self.0.store.end_opaque(&token, call.now).await?;
+                call.notes.add(|about| {
+                    about.detail = Some("reused");
+                    about.object = Some("session");
+                    about.object_id = Some(session.id);
+                    about.ended = Some(ended.into());
+                });
                 Err(Failure::TokenOver)
             }
             _ => Err(Failure::TokenOver),

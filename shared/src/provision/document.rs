@@ -342,6 +342,50 @@ mod tests {
                 format!("enterprises[0].settings.{group}.{name}: is no setting")
             );
         }
+        for (changed, place) in [
+            (r#""issuer":"http://idp.acme.example""#, "issuer"),
+            (r#""issuer":"https://idp.acme.example?tenant=1""#, "issuer"),
+            (r#""client_id":"""#, "client_id"),
+            (r#""redirect_uri":"/callback""#, "redirect_uri"),
+            (r#""email_domains":["@acme.example"]"#, "email_domains"),
+            (r#""email_domains":["Acme.example"]"#, "email_domains"),
+            (r#""client_secret":"""#, "client_secret"),
+        ] {
+            let mut fields = vec![changed];
+            for field in [
+                r#""issuer":"https://idp.acme.example""#,
+                r#""client_id":"usher""#,
+                r#""redirect_uri":"https://admin.acme.example/callback""#,
+            ] {
+                if !changed.starts_with(field.split(':').next().unwrap()) {
+                    fields.push(field);
+                }
+            }
+            let told = one(&format!(r#""sso":{{{}}}"#, fields.join(",")));
+            assert!(told.starts_with(&format!("enterprises[0].sso.{place}: must")), "{told}");
+        }
+        assert!(one(r#""colour":"red""#).starts_with("document: unknown field `colour`"));
+        assert_eq!(one(r#""settings":{"sing_up":true}"#), "enterprises[0].settings.sing_up: is no setting");
+        assert_eq!(
+            one(r#""settings":{"mail":{"form":""}}"#),
+            "enterprises[0].settings.mail.form: is no setting"
+        );
+    }
+
+    #[test]
+    fn problems_with_text_messages_and_domains_name_their_place() {
+        let one =
+            |entry: &str| problem(&format!(r#"{{"enterprises":[{{"id":"acme","name":"Acme",{entry}}}]}}"#));
+        for (settings, told) in [
+            (r#""settings":{"idle_seconds":59}"#, "settings.idle_seconds: must be 60 to 43200"),
+            (r#""domains":["Acme.example"]"#, "domains[0]: must be a host name in lower case"),
+            (r#""domains":["acme.example:9000"]"#, "domains[0]: must be a host name in lower case"),
+            (r#""domains":["a.example","a.example"]"#, "domains: has a name that stands twice"),
+            (r#""users":[{"username":"m","client_secret":""}]"#, "users[0].client_secret: must be 1 to 512"),
+        ] {
+            let problem = one(settings);
+            assert!(problem.starts_with(&format!("enterprises[0].{told}")), "{problem}");
+        }
         for (name, value) in [
             ("sender_id", "ACME FILMS"),
             ("sender_id", "12345"),
@@ -374,34 +418,6 @@ mod tests {
             let told = problem(&format!(r#"{{"enterprises":[],"sms":{{{sms}}}}}"#));
             assert!(told.starts_with(&format!("sms.{place}: must ")), "{told}");
         }
-        for (changed, place) in [
-            (r#""issuer":"http://idp.acme.example""#, "issuer"),
-            (r#""issuer":"https://idp.acme.example?tenant=1""#, "issuer"),
-            (r#""client_id":"""#, "client_id"),
-            (r#""redirect_uri":"/callback""#, "redirect_uri"),
-            (r#""email_domains":["@acme.example"]"#, "email_domains"),
-            (r#""email_domains":["Acme.example"]"#, "email_domains"),
-            (r#""client_secret":"""#, "client_secret"),
-        ] {
-            let mut fields = vec![changed];
-            for field in [
-                r#""issuer":"https://idp.acme.example""#,
-                r#""client_id":"usher""#,
-                r#""redirect_uri":"https://admin.acme.example/callback""#,
-            ] {
-                if !changed.starts_with(field.split(':').next().unwrap()) {
-                    fields.push(field);
-                }
-            }
-            let told = one(&format!(r#""sso":{{{}}}"#, fields.join(",")));
-            assert!(told.starts_with(&format!("enterprises[0].sso.{place}: must")), "{told}");
-        }
-        assert!(one(r#""colour":"red""#).starts_with("document: unknown field `colour`"));
-        assert_eq!(one(r#""settings":{"sing_up":true}"#), "enterprises[0].settings.sing_up: is no setting");
-        assert_eq!(
-            one(r#""settings":{"mail":{"form":""}}"#),
-            "enterprises[0].settings.mail.form: is no setting"
-        );
     }
 
     #[test]

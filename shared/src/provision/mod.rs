@@ -102,11 +102,14 @@ struct Provisioner<'a> {
 impl Provisioner<'_> {
     async fn apply(&self, document: &Document, report: &mut Report) -> Result<(), Failure> {
         for entry in &document.enterprises {
+            self.release_domains(entry, report).await?;
+        }
+        for entry in &document.enterprises {
             // First, so that nobody is sent to a provider without it.
             self.sso(entry, report).await?;
-            self.domains(entry, report).await?;
             let (key, what) = (Enterprise::key(&entry.id), format!("enterprise {}", entry.id));
             self.bring(&key, &entry.enterprise(), what, report).await?;
+            self.claim_domains(entry, report).await?;
             for key in &entry.api_keys {
                 self.api_key(&entry.id, key, report).await?;
             }
@@ -129,25 +132,32 @@ impl Provisioner<'_> {
         Ok(())
     }
 
-    /// Claims the enterprise's host names and gives up those that it had before. That comes before the enterprise
-    /// is written, which knows them: a run that was cut off is finished by the next one.
-    async fn domains(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
+    /// Gives up the host names that an enterprise had and the document takes from it. First of all, so that another
+    /// one can have them, wherever it stands in the document.
+    async fn release_domains(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
+        let [stored] = self.store.read([&Enterprise::key(&entry.id)]).await?;
+        let before = parse::<Enterprise>(stored)?.map(|found| found.domains).unwrap_or_default();
+        for host in before.iter().map(|host| host.to_ascii_lowercase()) {
+            if !entry.domains.contains(&host) {
+                self.store.release_domain(&host, &entry.id).await?;
+                report.changes.push(Change::Updated(format!("domain {host}: is no longer {}'s", entry.id)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims an enterprise's host names. After the enterprise is written: what it has claimed it knows, whenever
+    /// a run is cut off.
+    async fn claim_domains(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
         let wanted = Domain { enterprise: entry.id.clone() };
         for host in &entry.domains {
             let [stored] = self.store.read([&Domain::key(host)]).await?;
-            let found = parse::<Domain>(stored.clone())?;
             let what = format!("domain {host} of {}", entry.id);
-            report.changes.push(match found {
+            report.changes.push(match parse::<Domain>(stored)? {
                 Some(found) if found == wanted => Change::Unchanged(what),
                 Some(_) => return Err(Failure::Internal(format!("{what}: is another enterprise's"))),
                 None => outcome(self.store.swap(&Domain::key(host), None, &wanted).await?, false, what)?,
             });
-        }
-        let [stored] = self.store.read([&Enterprise::key(&entry.id)]).await?;
-        let before = parse::<Enterprise>(stored)?.map(|found| found.domains).unwrap_or_default();
-        for host in before.iter().filter(|host| !entry.domains.contains(host)) {
-            self.store.release_domain(host, &entry.id).await?;
-            report.changes.push(Change::Updated(format!("domain {host}: is no longer {}'s", entry.id)));
         }
         Ok(())
     }

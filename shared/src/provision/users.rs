@@ -11,6 +11,9 @@ use crate::store::identity::Identity;
 use crate::store::parse;
 use crate::store::user::User;
 
+/// A machine's secret of fewer characters is within reach of guessing.
+const SAFE_SECRET: usize = 20;
+
 impl Provisioner<'_> {
     pub(super) async fn user(
         &self,
@@ -69,16 +72,17 @@ impl Provisioner<'_> {
         let password = if keeps_password { found.password_hash.clone() } else { new_hash(entry).await? };
         let keeps_secret =
             !is_stranger && keeps(entry.client_secret.as_ref(), found.client_secret_hash.as_ref()).await?;
+        let ends_secret = !keeps_secret && found.client_secret_hash.is_some();
         let client_secret = if keeps_secret {
             found.client_secret_hash.clone()
         } else {
             hash_of(entry.client_secret.as_ref()).await?
         };
-        // A new password or secret, a role or a surface less, and being disabled end all sessions.
+        // Another password or secret, a role or a surface less, and being disabled end all sessions.
         let loses = |old: &[String], new: &[String]| old.iter().any(|name| !new.contains(name));
         let loses_right = loses(&found.surfaces, &entry.surfaces) || loses(&found.roles, &entry.roles);
         let ends_sessions =
-            !keeps_password || !keeps_secret || loses_right || (entry.disabled && !found.disabled);
+            !keeps_password || ends_secret || loses_right || (entry.disabled && !found.disabled);
         let epoch = found.epoch + i64::from(ends_sessions);
         let mut identity = wanted(entry, found.user.clone(), Hashes { password, client_secret }, epoch);
         if entry.email.is_none() && !is_stranger {
@@ -110,6 +114,18 @@ fn warn(enterprise: &str, entry: &UserEntry, what: &str, report: &mut Report) {
         let context = [entry.username.expose(), enterprise];
         if let Err(problem) = password::check("password", password, password::MIN_CHARS, &context) {
             report.changes.push(Change::Warning(format!("{what}: {problem}")));
+        }
+    }
+    if let Some(secret) = &entry.client_secret {
+        if secret.expose().chars().count() < SAFE_SECRET {
+            report.changes.push(Change::Warning(format!(
+                "{what}: client_secret is shorter than {SAFE_SECRET} characters"
+            )));
+        }
+        if !entry.surfaces.iter().any(|surface| surface == "vidizmo") {
+            report
+                .changes
+                .push(Change::Warning(format!("{what}: client_secret is of no use without vidizmo")));
         }
     }
 }

@@ -40,6 +40,33 @@ pub struct Identity {
     pub self_registered: bool,
 }
 
+/// What somebody proves who they are with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// A person's.
+    Password,
+    /// A machine's.
+    Client,
+}
+
+impl Secret {
+    /// Its stored hash, if there is one.
+    #[must_use]
+    pub fn hash_of(self, identity: &Identity) -> Option<&String> {
+        match self {
+            Self::Password => identity.password_hash.as_ref(),
+            Self::Client => identity.client_secret_hash.as_ref(),
+        }
+    }
+
+    fn attribute(self) -> &'static str {
+        match self {
+            Self::Password => "password_hash",
+            Self::Client => "client_secret_hash",
+        }
+    }
+}
+
 impl Identity {
     /// The key of whoever is called `canonical`. The name is hashed: it is personal, and of any
     /// length.
@@ -134,17 +161,24 @@ impl Store {
         )
     }
 
-    /// Puts a stronger hash of the same password in one copy, as a write of a transaction. It
-    /// fails when the password was changed meanwhile.
+    /// Puts a stronger hash of the same secret in one copy, as a write of a transaction. It fails when the
+    /// secret was changed meanwhile.
     #[must_use]
-    pub fn rehashing(&self, enterprise: &str, name: &str, old: &str, new: &str) -> TransactWriteItem {
+    pub fn rehashing(
+        &self,
+        enterprise: &str,
+        name: &str,
+        secret: Secret,
+        [old, new]: [&str; 2],
+    ) -> TransactWriteItem {
         write!(
             update,
             Update::builder()
                 .table_name(&self.table)
                 .set_key(Some(Identity::key(enterprise, name).attributes()))
-                .update_expression("SET password_hash = :new")
-                .condition_expression("password_hash = :old")
+                .update_expression("SET #hash = :new")
+                .condition_expression("#hash = :old")
+                .expression_attribute_names("#hash", secret.attribute())
                 .expression_attribute_values(":new", text(new))
                 .expression_attribute_values(":old", text(old))
         )

@@ -5,9 +5,10 @@
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
-use super::session::Holder;
+use super::session::{Holder, Session};
 use super::user::User;
 use super::{Error, Key, Store, item, number, parse, text, write};
 use crate::crypto;
@@ -32,12 +33,12 @@ const KEPT: i64 = 2 * 24 * 60 * 60;
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpaqueSession {
-    /// A ULID.
+    /// `<user id>-<ULID>`, as every session's, so that it is hotlisted and counted as one.
     pub id: String,
-    /// Whose it is.
-    pub user: String,
     /// The user's epoch at login.
-    pub epoch: i64,
+    epoch: i64,
+    /// By which its tokens are known, those too that were spent long ago. It opens nothing.
+    tag_key: String,
     /// SHA-256 of the token that works, in hex.
     hash: String,
     /// SHA-256 of the one before.
@@ -74,7 +75,7 @@ pub enum Standing {
     Live,
     /// Nobody has used it for too long; it can be refreshed.
     Idle,
-    /// It was spent for its successor, which is here, sealed, if that was a moment ago.
+    /// It was spent for its successor, which is here, sealed, if that was a moment ago and is the last one.
     Spent(Option<Vec<u8>>),
     /// It was ended, or is too old for anything.
     Over,
@@ -92,13 +93,14 @@ impl OpaqueSession {
         settings: &Settings,
         now: i64,
     ) -> Option<(Self, OpaqueToken)> {
-        let token = OpaqueToken::generate(enterprise, &holder.user, &crypto::new_id())?;
+        let tag_key = HEXLOWER.encode(&crypto::random::<16>());
+        let token = OpaqueToken::generate(enterprise, &holder.user, &crypto::new_id(), &tag_key)?;
         let ends_at = now + settings.refresh_seconds_max;
         let caps_at = ends_at.min(now + LONGEST);
         let session = Self {
-            id: token.session.clone(),
-            user: holder.user.clone(),
+            id: id(&token),
             epoch: holder.epoch,
+            tag_key,
             hash: token.hash(),
             previous_hash: None,
             rotated_at: None,
@@ -117,32 +119,45 @@ impl OpaqueSession {
     /// The key of the session that a token names.
     #[must_use]
     pub fn key(token: &OpaqueToken) -> Key {
-        Key::new(User::key(&token.enterprise, &token.user).pk, format!("OPAQUE#{}", token.session))
+        Session::key(&token.enterprise, &token.user, &id(token))
+    }
+
+    /// Another token of the session that `token` is one of.
+    #[must_use]
+    pub fn successor(&self, token: &OpaqueToken) -> Option<OpaqueToken> {
+        OpaqueToken::generate(&token.enterprise, &token.user, &token.session, &self.tag_key)
     }
 
     /// How a token stands at `now` that names this session of `user`.
     #[must_use]
     pub fn judge(&self, token: &OpaqueToken, user: &User, now: i64) -> Standing {
-        let hash = token.hash();
-        let is = |stored: &str| crypto::equal(hash.as_bytes(), stored.as_bytes());
-        let is_ended = self.ended_at.is_some() || user.disabled || user.epoch != self.epoch;
-        if is(&self.hash) {
-            // The last moment of a use within the limit: seconds are cut off, so it counts too.
-            let idle_from = self.used_at + self.idle_seconds + if self.slides { SLIDE } else { 0 };
-            if is_ended || now >= self.ends_at {
-                Standing::Over
-            } else if now <= idle_from && now < self.caps_at {
-                Standing::Live
-            } else if idle_from < self.caps_at && now < idle_from + REFRESHABLE {
-                Standing::Idle
-            } else {
-                Standing::Over
-            }
-        } else if self.previous_hash.as_deref().is_some_and(is) {
-            let in_grace = self.rotated_at.is_some_and(|at| now <= at + ROTATION_GRACE);
-            Standing::Spent(self.sealed_successor.clone().filter(|_| in_grace && !is_ended))
+        let is = |hash: String, stored: &str| crypto::equal(hash.as_bytes(), stored.as_bytes());
+        let is_current = is(token.hash(), &self.hash);
+        let is_previous = self.previous_hash.as_deref().is_some_and(|hash| is(token.hash(), hash));
+        if !is_current && !is_previous && !token.has_tag_of(&self.tag_key) {
+            return Standing::Unknown;
+        }
+        if self.ended_at.is_some() || user.disabled || user.epoch != self.epoch || now >= self.ends_at {
+            return Standing::Over;
+        }
+        if !is_current {
+            let in_grace = is_previous && self.rotated_at.is_some_and(|at| now <= at + ROTATION_GRACE);
+            return Standing::Spent(self.sealed_successor.clone().filter(|_| in_grace));
+        }
+        // What may have been used without a write: what came within the minute, and a refresh that was asked for again.
+        let unwritten = match (self.slides, self.rotated_at) {
+            (true, _) => SLIDE,
+            (false, Some(_)) => ROTATION_GRACE,
+            (false, None) => 0,
+        };
+        // The last moment of a use within the limit: seconds are cut off, so it counts too.
+        let idle_from = self.used_at + self.idle_seconds + unwritten;
+        if now <= idle_from && now < self.caps_at {
+            Standing::Live
+        } else if idle_from < self.caps_at && now < idle_from + REFRESHABLE {
+            Standing::Idle
         } else {
-            Standing::Unknown
+            Standing::Over
         }
     }
 
@@ -151,6 +166,10 @@ impl OpaqueSession {
     pub fn is_to_slide(&self, now: i64) -> bool {
         !self.slides || now >= self.used_at + SLIDE
     }
+}
+
+fn id(token: &OpaqueToken) -> String {
+    format!("{}-{}", token.user, token.session)
 }
 
 impl Store {
@@ -182,44 +201,24 @@ impl Store {
             .update_item()
             .set_key(Some(OpaqueSession::key(token).attributes()))
             .update_expression("SET used_at = :now, slides = :yes")
-            .condition_expression("#hash = :hash AND used_at <= :now AND attribute_not_exists(ended_at)")
+            .condition_expression(
+                "#hash = :hash AND attribute_not_exists(ended_at) AND (slides = :no OR used_at <= :before)",
+            )
             .expression_attribute_names("#hash", "hash")
             .expression_attribute_values(":hash", text(token.hash()))
             .expression_attribute_values(":now", number(now))
+            .expression_attribute_values(":before", number(now - SLIDE))
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
             .expression_attribute_values(":yes", AttributeValue::Bool(true));
         self.update(request).await.map(|_| ())
     }
 
-    /// Ends the session of a token that is its current one. Ending it again changes nothing.
+    /// Ends the session that a token names, whichever of its tokens works; whether it had not ended.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn end_opaque(&self, token: &OpaqueToken, now: i64) -> Result<(), Error> {
-        let request = self
-            .client
-            .update_item()
-            .set_key(Some(OpaqueSession::key(token).attributes()))
-            .update_expression("SET ended_at = :now")
-            .condition_expression("#hash = :hash AND attribute_not_exists(ended_at)")
-            .expression_attribute_names("#hash", "hash")
-            .expression_attribute_values(":hash", text(token.hash()))
-            .expression_attribute_values(":now", number(now));
-        self.update(request).await.map(|_| ())
-    }
-
-    /// Ends the session that a spent token names, whichever token works.
-    ///
-    /// # Errors
-    /// When `DynamoDB` does not answer.
-    pub async fn end_opaque_family(&self, token: &OpaqueToken, now: i64) -> Result<(), Error> {
-        let request = self
-            .client
-            .update_item()
-            .set_key(Some(OpaqueSession::key(token).attributes()))
-            .update_expression("SET ended_at = :now")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended_at)")
-            .expression_attribute_values(":now", number(now));
-        self.update(request).await.map(|_| ())
+    pub async fn end_opaque(&self, token: &OpaqueToken, now: i64) -> Result<bool, Error> {
+        self.end_session(&OpaqueSession::key(token), now).await
     }
 
     /// Spends a token of `session`, which stands as it was read at `now`, for `successor`. Of many at once exactly

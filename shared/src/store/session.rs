@@ -214,7 +214,11 @@ impl Store {
             .table_name(&self.table)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-            .filter_expression("expires_at > :now AND epoch = :epoch AND attribute_not_exists(ended_at)")
+            // Those of opaque tokens are kept for longer than they last.
+            .filter_expression(
+                "expires_at > :now AND epoch = :epoch AND attribute_not_exists(ended_at) \
+                 AND (attribute_not_exists(caps_at) OR caps_at > :now)",
+            )
             .expression_attribute_values(":pk", text(User::key(enterprise, &user.id).pk))
             .expression_attribute_values(":sk", text("SESSION#"))
             .expression_attribute_values(":now", number(now))

@@ -1,5 +1,6 @@
 //! `POST /api/v1/user/authenticate`.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use tests::{ANA, App, OLGA};
 
@@ -126,7 +127,8 @@ async fn what_ends_a_persons_sessions_ends_these_on_the_next_call() {
         match round {
             0 => {
                 let owner = app.authorized(&olga.token);
-                owner.post("/v1/admin/auth/hotlist", json!({ "user": user })).await.expect(200, "A0000");
+                let hotlisted = owner.post("/v1/admin/auth/hotlist", json!({ "user": user })).await;
+                assert_eq!(hotlisted.expect(200, "A0000").body["hotlisted"], 1);
             }
             1 => ana_is(&app, "surfaces", json!(["watch"])).await,
             _ => ana_is(&app, "disabled", json!(true)).await,
@@ -156,4 +158,45 @@ async fn paths_work_with_one_trailing_slash() {
     client.get("/api/v1/user/ana@acme.example/").await.expect_value();
     let token = client.send("POST", "/api/v1/user/refresh-access-token/", "").await.opaque();
     app.vidizmo().bearing(&token).get("/api/v1/user/logout/").await.expect_value();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_can_be_hotlisted_by_the_id_that_the_log_has() {
+    let app = App::start().await;
+    let olga = app.authorized(&app.olga().await.token);
+    let signed_in = app.vidizmo().authenticate(ANA_AT, ANA).await;
+    let session = app.log_of(signed_in.header("x-request-id"))[0]["session"].clone();
+    let client = app.vidizmo().bearing(&signed_in.opaque());
+    client.user(ANA_AT).await.expect_value();
+    let hotlisted = olga.post("/v1/admin/auth/hotlist", json!({ "session": session })).await;
+    assert_eq!(hotlisted.expect(200, "A0000").body["hotlisted"], 1);
+    client.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_under_a_weaker_hash_gets_a_stronger_one_and_no_password_changes() {
+    let app = App::start().await;
+    let weak = bcrypt::hash(SECRET, 4).unwrap();
+    let client = aws_sdk_dynamodb::Client::new(&app.operator().aws);
+    let table = &app.stack.place.table;
+    let hashes = async || {
+        let items = client.scan().table_name(table).send().await.unwrap().items.unwrap_or_default();
+        items.into_iter().filter(|item| item.contains_key("client_secret_hash")).collect::<Vec<_>>()
+    };
+    for item in hashes().await {
+        let key = ["pk", "sk"].map(|part| (part.to_owned(), item[part].clone()));
+        let update = client.update_item().table_name(table).set_key(Some(key.into()));
+        let update = update.update_expression("SET client_secret_hash = :weak, password_hash = :password");
+        let update = update.expression_attribute_values(":weak", AttributeValue::S(weak.clone()));
+        let update = update.expression_attribute_values(":password", AttributeValue::S("as it was".into()));
+        update.send().await.unwrap();
+    }
+    app.vidizmo().post(PATH, json!({ "emailAddress": "importer", "clientSecret": SECRET })).await.opaque();
+    let after = hashes().await;
+    assert_eq!(after.len(), 2, "under the name and under the address");
+    for item in after {
+        assert!(item["client_secret_hash"].as_s().unwrap().starts_with("$argon2id$"));
+        assert_eq!(item["password_hash"].as_s().unwrap(), "as it was");
+    }
+    app.vidizmo().post(PATH, json!({ "emailAddress": "importer", "clientSecret": SECRET })).await.opaque();
 }

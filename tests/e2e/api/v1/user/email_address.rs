@@ -134,6 +134,17 @@ async fn a_use_is_one_read_and_a_write_at_most_once_a_minute() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_handed_out_again_is_good_for_twenty_minutes_from_then() {
+    let app = App::start().await;
+    let old = ana(&app).await;
+    let token = old.refresh_opaque().await.opaque();
+    app.advance(8);
+    assert_eq!(old.refresh_opaque().await.opaque(), token);
+    app.advance(20 * 60 - 5);
+    app.vidizmo().bearing(&token).user(ANA_AT).await.expect_value();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn however_much_it_is_used_a_token_is_over_after_twelve_hours() {
     let app = App::start().await;
     let client = ana(&app).await;

@@ -32,10 +32,11 @@ async fn who_logs_out_too_late_cannot_be_refreshed_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_spent_token_ends_nothing_by_logging_out() {
+async fn whoever_logs_out_with_a_token_that_was_exchanged_ends_the_new_one_too() {
     let app = App::start().await;
     let old = ana(&app).await;
     let new = app.vidizmo().bearing(&old.refresh_opaque().await.opaque());
-    old.get("/api/v1/user/logout").await.expect_exception(400, "ExpiredAccessTokenException");
     new.user(ANA_AT).await.expect_value();
+    old.get("/api/v1/user/logout").await.expect_exception(400, "ExpiredAccessTokenException");
+    new.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
 }

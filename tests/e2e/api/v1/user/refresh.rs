@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use tests::{App, at_once};
 
 use super::{ANA_AT, ana};
@@ -15,8 +16,9 @@ async fn a_live_token_is_exchanged_for_one_successor() {
     new.user(ANA_AT).await.expect_value();
     old.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
     // For an answer that was lost: the same one, for ten seconds.
+    app.advance(5);
     assert_eq!(old.refresh_opaque().await.opaque(), token);
-    app.advance(60);
+    app.advance(6);
     new.user(ANA_AT).await.expect_value();
     // Later it is somebody else who has it, or who had it: the session ends (RFC 9700 §4.14).
     old.refresh_opaque().await.expect_exception(400, "ExpiredAccessTokenException");
@@ -65,7 +67,7 @@ async fn no_chain_of_refreshes_of_live_tokens_lasts_longer_than_one_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_chain_of_idle_tokens_outlives_the_enterprises_longest_session() {
     let app = App::changed(|document| {
-        document["enterprises"][0]["settings"]["refresh_seconds_max"] = serde_json::json!(3 * 24 * 3600);
+        document["enterprises"][0]["settings"]["refresh_seconds_max"] = json!(3 * 24 * 3600);
     })
     .await;
     let mut client = ana(&app).await;
@@ -96,20 +98,45 @@ async fn of_many_at_once_all_get_the_same_successor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_and_a_logout_at_once_leave_a_session_or_none() {
+async fn however_many_exchanges_ago_a_token_was_spent_its_return_ends_the_session() {
+    let app = App::start().await;
+    let first = ana(&app).await;
+    let second = app.vidizmo().bearing(&first.refresh_opaque().await.opaque());
+    let third = app.vidizmo().bearing(&second.refresh_opaque().await.opaque());
+    // Not by being used for something else.
+    first.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
+    third.user(ANA_AT).await.expect_value();
+    let reused = first.refresh_opaque().await.expect_exception(400, "ExpiredAccessTokenException");
+    let line = &app.log_of(reused.header("x-request-id"))[0];
+    assert_eq!(
+        (&line["detail"], &line["object"], &line["ended"]),
+        (&json!("reused"), &json!("session"), &json!(1))
+    );
+    third.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
+    third.refresh_opaque().await.expect_exception(400, "ExpiredAccessTokenException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_end_no_successor_is_given_again() {
+    let app = App::start().await;
+    let old = ana(&app).await;
+    let new = app.vidizmo().bearing(&old.refresh_opaque().await.opaque());
+    new.get("/api/v1/user/logout").await.expect_value();
+    let again = old.refresh_opaque().await.expect_exception(400, "ExpiredAccessTokenException");
+    assert!(app.log_of(again.header("x-request-id"))[0]["detail"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_and_a_logout_at_once_leave_no_session() {
     for _ in 0..8 {
         let app = App::start().await;
         let client = ana(&app).await;
         let (refreshed, out) = tokio::join!(client.refresh_opaque(), client.get("/api/v1/user/logout"));
-        match (refreshed.status, out.status) {
-            // The logout was first, or the two did not meet: whoever was told of an end finds one.
-            (400, 200) => {}
-            (200, _) => {
-                let new = app.vidizmo().bearing(&refreshed.opaque());
-                let standing = new.user(ANA_AT).await;
-                assert!(standing.status == 200 || standing.body["name"] == "ExpiredAccessTokenException");
-            }
-            other => panic!("{other:?}"),
+        // Whichever was first, and whatever the logout was told: it has ended the session.
+        assert!(out.status == 200 || out.body["name"] == "ExpiredAccessTokenException", "{out:?}");
+        if refreshed.status == 200 {
+            let new = app.vidizmo().bearing(&refreshed.opaque());
+            new.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
         }
         client.user(ANA_AT).await.expect_exception(400, "ExpiredAccessTokenException");
     }
