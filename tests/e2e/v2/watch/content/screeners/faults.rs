@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tests::App;
 
-use super::{GB, LINK, US, expect_wait, link_and_request, timed, wrong};
+use super::{GB, LINK, US, ended_code_of_the_hour_before, expect_wait, link_and_request, timed, wrong};
 
 /// With one message a day for the enterprise, so that one that is not given back is missed.
 async fn app_with_one_message() -> App {
@@ -176,16 +176,7 @@ async fn what_may_have_been_written_without_an_answer_is_given_back_and_nothing_
 async fn a_code_that_was_ended_does_not_come_back_with_a_message_that_was_not_sent() {
     let app = App::start().await;
     let watch = app.watch();
-    let code = link_and_request(&app, &watch, LINK, US).await;
-    watch.verify_code(LINK, &wrong(&code, 1)).await.expect(401, "W2002");
-    app.advance(3600 - 120);
-    watch.request_code(LINK).await.expect(200, "W0000");
-    let code = app.sms_code(US.2);
-    for nth in 1..=4 {
-        watch.verify_code(LINK, &wrong(&code, nth)).await.expect(401, "W2002");
-    }
-    // The hour of the tries is over, and the five minutes of the code are not.
-    app.advance(121);
+    let code = ended_code_of_the_hour_before(&app, &watch).await;
     app.fail("sns", "Publish", "server_error", 3).await;
     watch.request_code(LINK).await.expect(500, "W5000");
     watch.verify_code(LINK, &code).await.expect(401, "W2002");

@@ -54,6 +54,20 @@ async fn expect_wait(app: &App, began: [i64; 2], seconds: i64, call: impl Future
     answer
 }
 
+/// A code of the link's that five wrong tries have ended, whose hour is over and whose five minutes are not.
+async fn ended_code_of_the_hour_before(app: &App, client: &Client) -> String {
+    let code = link_and_request(app, client, LINK, US).await;
+    client.verify_code(LINK, &wrong(&code, 1)).await.expect(401, "W2002");
+    app.advance(3600 - 120);
+    client.request_code(LINK).await.expect(200, "W0000");
+    let code = app.sms_code(US.2);
+    for nth in 1..=4 {
+        client.verify_code(LINK, &wrong(&code, nth)).await.expect(401, "W2002");
+    }
+    app.advance(121);
+    code
+}
+
 /// A code that is not this one.
 pub(crate) fn wrong(code: &str, nth: u32) -> String {
     format!("{:06}", (code.parse::<u32>().unwrap() + nth) % 1_000_000)

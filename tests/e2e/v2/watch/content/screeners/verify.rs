@@ -7,7 +7,7 @@ use tests::{App, part};
 
 use crate::common::bad_bodies;
 
-use super::{GB, LINK, US, link_and_request, wrong};
+use super::{GB, LINK, US, ended_code_of_the_hour_before, link_and_request, wrong};
 
 const PATH: &str = "/v2/watch/content/screeners/link/2fa/verify";
 
@@ -176,15 +176,7 @@ async fn neither_a_new_code_nor_a_new_number_nor_a_right_one_refills_the_tries_o
 async fn an_ended_code_does_not_come_back_when_the_hour_is_over() {
     let app = App::start().await;
     let watch = app.watch();
-    let code = link_and_request(&app, &watch, LINK, US).await;
-    watch.verify_code(LINK, &wrong(&code, 1)).await.expect(401, "W2002");
-    app.advance(3600 - 120);
-    watch.request_code(LINK).await.expect(200, "W0000");
-    let code = app.sms_code(US.2);
-    for nth in 1..=4 {
-        watch.verify_code(LINK, &wrong(&code, nth)).await.expect(401, "W2002");
-    }
-    app.advance(121);
+    let code = ended_code_of_the_hour_before(&app, &watch).await;
     watch.verify_code(LINK, &code).await.expect(401, "W2002");
     watch.request_code(LINK).await.expect(200, "W0000");
     watch.verify_code(LINK, &app.sms_code(US.2)).await.expect(200, "W0000");
