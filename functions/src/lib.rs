@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod credential;
+mod gate;
 pub mod pages;
 mod pairing;
 pub mod platform;

@@ -22,7 +22,6 @@ use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::secrets;
-use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
 use shared::store::identity::{Identity, Secret};
 use shared::store::pin::Pin;
@@ -31,37 +30,7 @@ use shared::store::{Attributes, Key, Operation, Store, TransactWriteItem, parse}
 use shared::token::issue::Issuer;
 
 use crate::credential::{Credential, require_method};
-
-/// What lets a person try.
-pub(crate) enum Gate<'a> {
-    /// An API key that has not been looked at yet.
-    Key(&'a PresentedKey),
-    /// The enterprise that the call's host name belongs to, by its id.
-    Host(&'a str),
-    /// An enterprise, for a caller that has been looked at.
-    Passed(&'a Enterprise),
-}
-
-impl Gate<'_> {
-    fn enterprise(&self) -> &str {
-        match self {
-            Self::Key(key) => &key.enterprise,
-            Self::Host(enterprise) => enterprise,
-            Self::Passed(enterprise) => &enterprise.id,
-        }
-    }
-
-    /// What has to be read for the gate itself.
-    fn keys(&self) -> Vec<Key> {
-        match self {
-            Self::Key(key) => {
-                vec![ApiKey::key(&key.enterprise, &key.id), Enterprise::key(&key.enterprise)]
-            }
-            Self::Host(enterprise) => vec![Enterprise::key(enterprise)],
-            Self::Passed(_) => Vec::new(),
-        }
-    }
-}
+use crate::gate::Gate;
 
 /// One try.
 struct Attempt<'a> {
@@ -76,16 +45,7 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// Checks key, surface and method, in that order, by what [`Gate::keys`] gave.
     fn authorize(&self, items: &[Option<Attributes>]) -> Result<Enterprise, Failure> {
-        let item = |index: usize| items.get(index).cloned().flatten();
-        let enterprise = match &self.gate {
-            Gate::Key(key) => {
-                key.authorize(parse(item(0))?, self.surface, self.call.now)?;
-                parse::<Enterprise>(item(1))?.ok_or(Failure::ApiKey)?
-            }
-            // One that is not there has nobody, and finds that out as any other does.
-            Gate::Host(id) => parse::<Enterprise>(item(0))?.unwrap_or_else(|| Enterprise::nobodys(id)),
-            Gate::Passed(enterprise) => (*enterprise).clone(),
-        };
+        let enterprise = self.gate.pass(items, self.surface, self.call.now)?;
         require_method(self.surface, self.method, &enterprise)?;
         Ok(enterprise)
     }

@@ -15,7 +15,8 @@ use shared::{identity, password, pin};
 use super::csrf::CsrfCookie;
 use super::qr_visit::{Form, Problem, Visit};
 use crate::credential::Credential;
-use crate::sign_in::{Gate, SignIn};
+use crate::gate::Gate;
+use crate::sign_in::SignIn;
 
 /// The endpoint.
 #[derive(Debug)]

@@ -16,7 +16,8 @@ use shared::store::opaque_session::OpaqueSession;
 use shared::store::parse;
 
 use crate::credential::Credential;
-use crate::sign_in::{Gate, SignIn};
+use crate::gate::Gate;
+use crate::sign_in::SignIn;
 
 fn parse_credential(body: &Object) -> Result<Credential, Invalid> {
     let username = body.private("emailAddress", identity::MAX_CHARS)?;

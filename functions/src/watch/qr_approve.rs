@@ -20,8 +20,9 @@ use shared::token::keys;
 use shared::token::verify::Verifier;
 
 use crate::credential::Credential;
+use crate::gate::Gate;
 use crate::pairing::{Guesses, parse_code};
-use crate::sign_in::{Gate, SignIn};
+use crate::sign_in::SignIn;
 
 /// What a person says; `true` when it is not said.
 fn parse_approve(body: &Object) -> Result<bool, Invalid> {

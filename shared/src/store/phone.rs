@@ -62,7 +62,7 @@ pub struct LinkedPhone {
     verified_at: Option<i64>,
     /// The code that works, if there is one.
     #[serde(default)]
-    pub code: Option<SentCode>,
+    code: Option<SentCode>,
     /// Epoch seconds of the last message.
     #[serde(default)]
     sent_at: Option<i64>,
