@@ -99,10 +99,10 @@ impl Function {
         let (reply, answer) = oneshot::channel();
         let job = Job { request_id: request_id.to_owned(), event: event.to_string(), reply };
         let waiting = self.waiting.fetch_add(1, Ordering::AcqRel) + 1;
+        // Before the job is sent: whoever takes it at once is not ready any more, and needs no other beside it.
+        let is_one_short = waiting > self.ready.load(Ordering::Acquire);
         self.queue.send(job).map_err(|_| "the queue is closed".to_owned())?;
-        if waiting > self.ready.load(Ordering::Acquire)
-            && self.instances.load(Ordering::Acquire) < MOST_INSTANCES
-        {
+        if is_one_short && self.instances.load(Ordering::Acquire) < MOST_INSTANCES {
             self.start().await?;
         }
         // Twice the deadline: once in the queue at most, once at work.
