@@ -1,15 +1,17 @@
 //! Signing a person in by password or by PIN: what the login and the answer to a TV have in common.
 //!
 //! Two steps to the table. First, side by side: read the API key, the enterprise and the credential,
-//! and reserve a try with each limit. Then, after the comparison, one transaction: do what the caller
-//! wants done with it and free the tries, or count the failure everywhere. A thousand guesses at once
-//! reserve a thousand tries, and those beyond the limit are never compared. Only with a key that a
+//! and reserve a try with each limit. Then, after the comparison: do what the caller wants done with it
+//! and free the tries, or count the failure everywhere. A thousand guesses at once
+//! reserve a thousand tries, and those beyond the limit are never compared. A right credential that met no
+//! other try leaves its own where it is: that is one of ten, and saves most logins two writes of three. Only with a key that a
 //! warm function has not seen yet is the try reserved after the read, so that nobody can use up
 //! other people's tries with keys that are made up.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
 use shared::api_key::{PresentedKey, SeenKeys, is_id};
 use shared::cache::Cached;
 use shared::config::Environment;
@@ -22,7 +24,8 @@ use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::secrets;
-use shared::store::enterprise::Enterprise;
+use shared::store::counter::Try;
+use shared::store::enterprise::{Enterprise, Settings};
 use shared::store::identity::{Identity, Secret};
 use shared::store::pin::Pin;
 use shared::store::session::{Holder, Session};
@@ -49,6 +52,26 @@ impl Attempt<'_> {
         require_method(self.surface, self.method, &enterprise)?;
         Ok(enterprise)
     }
+
+    /// The counter of all wrong tries in the enterprise in which this one would count.
+    fn by_enterprise(&self, settings: &Settings) -> Counter {
+        let (limit, most) = match self.method {
+            "pin" => (limits::PIN_ENTERPRISE, settings.wrong_pins_max),
+            _ => (limits::LOGIN_ENTERPRISE, settings.wrong_passwords_max),
+        };
+        limit.share(self.gate.enterprise(), most, &self.operation, self.call.now)
+    }
+}
+
+/// What the first step gives.
+struct Reserved {
+    enterprise: Enterprise,
+    /// The credential's item.
+    found: Option<Attributes>,
+    /// See [`Attempt::by_enterprise`].
+    by_enterprise: Counter,
+    /// What became of each try that was to be reserved.
+    tries: Vec<Try>,
 }
 
 /// Somebody whose credential is right, before that has had any effect.
@@ -60,10 +83,11 @@ pub(crate) struct Verified {
     pub(crate) name: Private,
     /// The tries that were reserved for it.
     taken: Vec<Counter>,
-    /// Writes that free the tries.
-    freeing: Vec<TransactWriteItem>,
-    /// The counter under the person's other name, which must not be used up.
-    other_name: Option<Counter>,
+    /// The address's counter, where there were other tries in it.
+    busy_source: Option<Counter>,
+    /// The counters under the person's two names, where there were other tries in the one of the name that
+    /// was given. The other one must not be used up.
+    busy_names: Option<[Counter; 2]>,
     /// A secret whose hash is weaker than today's.
     outdated: Option<(Identity, Secret, Private)>,
     operation: Operation,
@@ -77,6 +101,9 @@ pub(crate) struct SignIn {
     /// Absent where nobody signs in by PIN.
     pepper: Option<Arc<Cached<Vec<u8>>>>,
     seen_keys: SeenKeys,
+    /// The most wrong passwords and PINs of enterprises that have their own limits, as they were last read: which
+    /// of their counters to look at is asked before the enterprise is there.
+    own_limits: RwLock<HashMap<String, [u32; 2]>>,
     /// For the log.
     function: &'static str,
 }
@@ -90,8 +117,9 @@ impl SignIn {
 
     /// By password alone, and without a right to the pepper.
     pub(crate) fn without_pins(environment: &Environment, function: &'static str, surface: Surface) -> Self {
-        let (store, seen_keys) = (Store::new(environment), SeenKeys::default());
-        Self { store, surface, pepper: None, seen_keys, function }
+        let (store, seen_keys, own_limits) =
+            (Store::new(environment), SeenKeys::default(), RwLock::default());
+        Self { store, surface, pepper: None, seen_keys, own_limits, function }
     }
 
     /// Refuses a credential of a kind that the enterprise has not enabled.
@@ -160,17 +188,21 @@ impl SignIn {
         writes: Vec<TransactWriteItem>,
         otherwise: Failure,
     ) -> Result<(), Failure> {
-        let Verified { enterprise, taken, freeing, other_name, outdated, operation, .. } = verified;
-        let mut all: Vec<_> =
-            other_name.iter().map(|counter| self.store.clearing_unless_used_up(counter)).collect();
-        all.extend(freeing);
+        let Verified { enterprise, taken, busy_source, busy_names, outdated, operation, .. } = verified;
+        let mut all = Vec::new();
+        if let Some([by_name, by_other_name]) = &busy_names {
+            all.push(self.store.clearing_unless_used_up(by_other_name));
+            all.push(self.store.clearing(by_name));
+        }
         all.extend(writes);
-        match self.store.transact(all).await {
+        // A right credential is nobody's try, whatever becomes of the rest.
+        let done = join(self.store.transact(all), self.give_back(call, &operation, &busy_source));
+        match done.await.0 {
             Ok(Ok(())) => {}
             Ok(Err(cancelled)) => {
                 self.give_back(call, &operation, &taken).await;
-                let used_up = other_name.filter(|_| cancelled.failed[0]);
-                return Err(used_up.map_or(otherwise, |counter| counter.refusal(call.now)));
+                let used_up = busy_names.filter(|_| cancelled.failed[0]);
+                return Err(used_up.map_or(otherwise, |[_, by_other_name]| by_other_name.refusal(call.now)));
             }
             Err(error) => {
                 self.give_back(call, &operation, &taken).await;
@@ -187,7 +219,6 @@ impl SignIn {
     }
 
     /// The first step: reads what the attempt needs and reserves a try with each of `counters`.
-    /// Gives the enterprise and the credential's item, if there is one.
     ///
     /// What is refused here, before the comparison, uses nothing up: neither a person's tries, when
     /// the address has none left or the table fails, nor the address's, when the person is locked.
@@ -195,11 +226,10 @@ impl SignIn {
         &self,
         attempt: &Attempt<'_>,
         credential: &Key,
-        by_enterprise: &Counter,
         counters: &[&Counter],
-    ) -> Result<(Enterprise, Option<Attributes>), Failure> {
-        let own_keys = attempt.gate.keys();
-        let mut keys = vec![credential, &by_enterprise.key];
+    ) -> Result<Reserved, Failure> {
+        let (own_keys, asked) = (attempt.gate.keys(), self.by_enterprise_as_known(attempt));
+        let mut keys = vec![credential, &asked.key];
         keys.extend(&own_keys);
         let read_before = match &attempt.gate {
             Gate::Key(key) if !self.seen_keys.contains(key) => {
@@ -210,34 +240,63 @@ impl SignIn {
             }
             _ => None,
         };
-        let mut taken = vec![true; counters.len()];
-        let take = try_join_all(counters.iter().map(|counter| self.store.take(counter, &attempt.operation)));
+        let mut tries = vec![Try::Beside; counters.len()];
+        let take = counters.iter().map(|counter| self.store.reserve(counter, &attempt.operation));
+        let take = try_join_all(take);
         let outcome = async {
-            let (items, have_room) = match read_before {
+            let (items, taken) = match read_before {
                 Some(items) => (items, take.await?),
                 None => tokio::try_join!(self.store.read_all(&keys), take)?,
             };
-            taken.clone_from(&have_room);
+            tries = taken;
             let enterprise = attempt.authorize(&items[2..])?;
-            if by_enterprise.is_used_up(items[1].as_ref()) {
+            self.note_limits(&enterprise);
+            let by_enterprise = attempt.by_enterprise(&enterprise.settings);
+            // Another one than was asked for is looked at from the next call on.
+            if by_enterprise.key == asked.key && by_enterprise.is_used_up(items[1].as_ref()) {
                 return Err(by_enterprise.refusal(attempt.call.now));
             }
-            match have_room.iter().position(|has_room| !has_room) {
+            match tries.iter().position(|outcome| *outcome == Try::Refused) {
                 Some(index) => Err(counters[index].refusal(attempt.call.now)),
-                None => Ok((enterprise, items[0].clone())),
+                None => Ok((enterprise, items[0].clone(), by_enterprise)),
             }
         };
         match outcome.await {
-            Ok(read) => Ok(read),
+            Ok((enterprise, found, by_enterprise)) => {
+                Ok(Reserved { enterprise, found, by_enterprise, tries })
+            }
             Err(refusal) => {
                 if let (Failure::ApiKey, Gate::Key(key)) = (&refusal, &attempt.gate) {
                     self.seen_keys.remove(key);
                 }
+                let taken = counters.iter().zip(tries);
                 let taken =
-                    counters.iter().zip(taken).filter_map(|(counter, taken)| taken.then_some(*counter));
+                    taken.filter_map(|(counter, outcome)| (outcome != Try::Refused).then_some(*counter));
                 self.give_back(attempt.call, &attempt.operation, taken).await;
                 Err(refusal)
             }
+        }
+    }
+
+    /// [`Attempt::by_enterprise`] by the settings as they were last read.
+    fn by_enterprise_as_known(&self, attempt: &Attempt<'_>) -> Counter {
+        let known = self.own_limits.read().unwrap_or_else(PoisonError::into_inner);
+        let mut settings = Settings::default();
+        if let Some([passwords, pins]) = known.get(attempt.gate.enterprise()) {
+            (settings.wrong_passwords_max, settings.wrong_pins_max) = (*passwords, *pins);
+        }
+        attempt.by_enterprise(&settings)
+    }
+
+    /// Notes the limits of an enterprise that has its own.
+    fn note_limits(&self, enterprise: &Enterprise) {
+        let (settings, usual) = (&enterprise.settings, Settings::default());
+        let own = [settings.wrong_passwords_max, settings.wrong_pins_max];
+        let mut known = self.own_limits.write().unwrap_or_else(PoisonError::into_inner);
+        if own == [usual.wrong_passwords_max, usual.wrong_pins_max] {
+            known.remove(&enterprise.id);
+        } else {
+            known.insert(enterprise.id.clone(), own);
         }
     }
 
@@ -266,10 +325,9 @@ impl SignIn {
         let name = canonical(username.expose());
         let by_name = limits::LOGIN_ACCOUNT.counter(ent, &name, now);
         let by_source = limits::LOGIN_SOURCE.counter(ent, &attempt.call.source, now);
-        let by_enterprise = limits::LOGIN_ENTERPRISE.counter(ent, "", now);
         let credential = Identity::key(ent, &name);
-        let (enterprise, found) =
-            self.reserve(&attempt, &credential, &by_enterprise, &[&by_name, &by_source]).await?;
+        let reserved = self.reserve(&attempt, &credential, &[&by_name, &by_source]).await?;
+        let Reserved { enterprise, found, by_enterprise, tries } = reserved;
 
         let found = parse::<Identity>(found)?;
         attempt.call.notes.add(|about| about.user = found.as_ref().map(|found| found.user.clone()));
@@ -303,12 +361,9 @@ impl SignIn {
                 vouching: None,
             },
             name: identity.username.clone(),
-            freeing: vec![
-                self.store.clearing(&by_name),
-                self.store.giving_back(&by_source, &attempt.operation),
-            ],
+            busy_source: (tries[1] == Try::Beside).then(|| by_source.clone()),
+            busy_names: (tries[0] == Try::Beside).then(|| [by_name.clone(), by_other_name]),
             taken: vec![by_name, by_source],
-            other_name: Some(by_other_name),
             outdated: (compared == Match::Outdated).then_some((identity, secret, given)),
             operation: attempt.operation,
         })
@@ -319,8 +374,8 @@ impl SignIn {
         let pepper = self.pepper.as_ref().ok_or(Failure::NotAllowed("PINs are not enabled"))?.get(now);
         let credential = Pin::key(ent, &pin::lookup_hash(&pepper, ent, pin));
         let by_source = limits::PIN_SOURCE.counter(ent, &attempt.call.source, now);
-        let by_enterprise = limits::PIN_ENTERPRISE.counter(ent, "", now);
-        let (enterprise, found) = self.reserve(&attempt, &credential, &by_enterprise, &[&by_source]).await?;
+        let reserved = self.reserve(&attempt, &credential, &[&by_source]).await?;
+        let Reserved { enterprise, found, by_enterprise, tries } = reserved;
 
         let Some(pin) = parse::<Pin>(found)?.filter(|pin| pin.is_live(now)) else {
             let has_room = self.store.take(&by_enterprise, &attempt.operation).await?;
@@ -337,9 +392,9 @@ impl SignIn {
                 vouching: None,
             },
             name: pin.label.into(),
-            freeing: vec![self.store.giving_back(&by_source, &attempt.operation)],
+            busy_source: (tries[0] == Try::Beside).then(|| by_source.clone()),
+            busy_names: None,
             taken: vec![by_source],
-            other_name: None,
             outdated: None,
             operation: attempt.operation,
         })

@@ -32,6 +32,16 @@ pub(crate) enum Runner {
     Binary(Arc<Function>),
 }
 
+impl Runner {
+    /// The function, where it runs as a binary.
+    pub(crate) fn binary(&self) -> Option<&Arc<Function>> {
+        match self {
+            Self::Here(_) => None,
+            Self::Binary(function) => Some(function),
+        }
+    }
+}
+
 /// The routes and what answers them.
 pub(crate) struct Gateway {
     pub(crate) world: Arc<World>,

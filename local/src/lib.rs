@@ -6,7 +6,7 @@ mod control;
 mod event;
 mod gateway;
 mod page;
-mod runtime_api;
+pub mod runtime_api;
 mod trigger;
 pub mod world;
 
@@ -19,7 +19,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_sdk_secretsmanager::Client as SecretsManager;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
-use aws_smithy_http_client::Builder as HttpClientBuilder;
+use aws_types::SdkConfig;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::{get, post};
@@ -27,6 +27,7 @@ use functions::platform::key_rotation::KeyRotation;
 use serde_json::Value;
 use shared::aws::describe;
 use shared::config::{Environment, retries, timeouts};
+use shared::http::Http;
 use shared::provision::document::Document;
 use shared::provision::{self, Report};
 use shared::secrets;
@@ -95,6 +96,7 @@ pub struct Stack {
     pub world: Arc<World>,
     tasks: JoinSet<()>,
     triggers: BTreeMap<&'static str, TriggerRunner>,
+    functions: Vec<Arc<Function>>,
 }
 
 impl Stack {
@@ -111,11 +113,8 @@ impl Stack {
         }
         let listener = bind(options.port).await?;
         let url = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
-        let triggered = functions::TRIGGERS.iter().map(|trigger| trigger.name);
-        let names = functions::ROUTES.iter().map(|route| route.name).chain(triggered).collect();
-        let aws = Arc::new(
-            Aws::new(Arc::clone(&world), options.data.as_deref(), options.dynamodb.clone(), names).await?,
-        );
+        let aws =
+            Arc::new(Aws::new(Arc::clone(&world), options.data.as_deref(), options.dynamodb.clone()).await?);
         // Beside the API's port, so that it can be written down; any other when that one is taken.
         let beside = if options.port == 0 { 0 } else { options.port.saturating_add(1) };
         let aws_listener = match bind(beside).await {
@@ -154,6 +153,11 @@ impl Stack {
         for trigger in functions::TRIGGERS.iter().filter(|trigger| trigger.name != KeyRotation::NAME) {
             triggers.insert(trigger.name, TriggerRunner::start(trigger, &options, &place).await?);
         }
+        let functions = runners
+            .values()
+            .filter_map(Runner::binary)
+            .chain(triggers.values().filter_map(TriggerRunner::binary));
+        let functions = functions.map(Arc::clone).collect();
         // What the functions did to start is no call's usage.
         *world.usage() = world::Usage::default();
         let curl = options.is_demo.then(|| first_curl(&place.url));
@@ -164,7 +168,7 @@ impl Stack {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             let _ = axum::serve(listener, service).await;
         });
-        Ok(Self { place, report, world, tasks, triggers })
+        Ok(Self { place, report, world, tasks, triggers, functions })
     }
 
     /// Invokes a function that has no route, as API Gateway or Secrets Manager does.
@@ -175,6 +179,12 @@ impl Stack {
         self.world.count_invocation(function);
         let runner = self.triggers.get(function).ok_or_else(|| format!("there is no {function}"))?;
         runner.invoke(event).await
+    }
+
+    /// The functions, where they run as binaries.
+    #[must_use]
+    pub fn functions(&self) -> &[Arc<Function>] {
+        &self.functions
     }
 
     /// Stops the servers, so that their ports are free when this returns.
@@ -258,18 +268,20 @@ pub async fn create_resources(environment: &Environment) -> Result<(), String> {
 
 impl Place {
     /// The environment of a caller in this process, who is known by its access key id.
+    ///
+    /// # Panics
+    /// When this binary has no certificates, which are a part of it.
     #[must_use]
     pub fn environment(&self, caller: &str) -> Environment {
         let credentials = Credentials::new(caller, "local", None, None, "local");
-        let aws = aws_config::SdkConfig::builder()
+        let aws = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .endpoint_url(&self.aws_url)
             .timeout_config(timeouts())
             .retry_config(retries())
-            // Plain HTTP: reading the machine's root certificates would take longer than all the rest.
-            .http_client(HttpClientBuilder::new().build_http())
+            .http_client(Http::to_aws().expect("the certificates are in this binary").shared())
             .build();
         Environment {
             aws,
@@ -283,7 +295,8 @@ impl Place {
     }
 
     /// The same environment for a binary.
-    fn variables(&self, function: &str) -> BTreeMap<String, String> {
+    #[must_use]
+    pub fn variables(&self, function: &str) -> BTreeMap<String, String> {
         [
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", function),

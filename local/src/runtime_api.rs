@@ -9,9 +9,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -34,16 +34,18 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const MOST_INSTANCES: usize = 16;
 
 /// Why an invocation has no answer: for the log.
-pub(crate) type Broken = String;
+pub type Broken = String;
 
 struct Job {
     request_id: String,
+    /// When an instance took it.
+    taken_at: Option<Instant>,
     event: String,
     reply: oneshot::Sender<Result<Value, Broken>>,
 }
 
 /// One function: its binary, its queue, its instances.
-pub(crate) struct Function {
+pub struct Function {
     name: &'static str,
     binary: PathBuf,
     variables: BTreeMap<String, String>,
@@ -55,6 +57,23 @@ pub(crate) struct Function {
     /// Instances that ask for a job, or will once they have started.
     ready: AtomicUsize,
     instances: AtomicUsize,
+    /// The newest instance's process.
+    newest: AtomicU32,
+    /// Microseconds that invocations took, from taking them to answering them: what Lambda bills.
+    busy: AtomicU64,
+    /// Bytes that its instances have logged.
+    logged: AtomicU64,
+    /// Ends the instances.
+    end: Notify,
+}
+
+/// An instance that has just started.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    /// Its process.
+    pub process: u32,
+    /// From starting the process to its asking for an invocation.
+    pub init: Duration,
 }
 
 /// One child process.
@@ -62,6 +81,8 @@ struct Instance {
     function: Arc<Function>,
     current: Mutex<Option<Job>>,
     kill: Notify,
+    /// When it has asked for its first job, or never will.
+    started: Notify,
     /// Whether it has asked for a job yet.
     has_started: AtomicBool,
     /// Whether it is counted in [`Function::ready`].
@@ -69,8 +90,11 @@ struct Instance {
 }
 
 impl Function {
-    /// A function that starts no process yet.
-    pub(crate) fn new(
+    /// A function whose binary is in `folder`, and that starts no process yet.
+    ///
+    /// # Errors
+    /// When the binary is not there.
+    pub fn new(
         name: &'static str,
         folder: &std::path::Path,
         variables: BTreeMap<String, String>,
@@ -91,13 +115,64 @@ impl Function {
             waiting: AtomicUsize::new(0),
             ready: AtomicUsize::new(0),
             instances: AtomicUsize::new(0),
+            newest: AtomicU32::new(0),
+            busy: AtomicU64::new(0),
+            logged: AtomicU64::new(0),
+            end: Notify::new(),
         }))
     }
 
+    /// The process of the instance that was started last.
+    #[must_use]
+    pub fn newest(&self) -> u32 {
+        self.newest.load(Ordering::Acquire)
+    }
+
+    /// How long its invocations took, all together: what Lambda bills.
+    #[must_use]
+    pub fn busy(&self) -> Duration {
+        Duration::from_micros(self.busy.load(Ordering::Acquire))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How many bytes its instances have logged.
+    #[must_use]
+    pub fn logged(&self) -> u64 {
+        self.logged.load(Ordering::Acquire)
+    }
+
+    /// Ends all of its instances, whatever they do.
+    pub fn end_instances(&self) {
+        self.end.notify_waiters();
+    }
+
+    /// Starts an instance before there is anything to do, and waits until it asks for an invocation.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn warm_up(self: &Arc<Self>) -> Result<Started, Broken> {
+        let began = Instant::now();
+        let (instance, process) = Arc::clone(self).spawn().await?;
+        instance.started.notified().await;
+        let init = began.elapsed();
+        let has_started = instance.has_started.load(Ordering::Acquire);
+        has_started
+            .then_some(Started { process, init })
+            .ok_or_else(|| format!("{} does not start", self.name))
+    }
+
     /// Invokes the function and waits for its answer.
-    pub(crate) async fn invoke(self: &Arc<Self>, request_id: &str, event: &Value) -> Result<Value, Broken> {
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn invoke(self: &Arc<Self>, request_id: &str, event: &Value) -> Result<Value, Broken> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { request_id: request_id.to_owned(), event: event.to_string(), reply };
+        let job = Job { request_id: request_id.to_owned(), taken_at: None, event: event.to_string(), reply };
         let waiting = self.waiting.fetch_add(1, Ordering::AcqRel) + 1;
         // Before the job is sent: whoever takes it at once is not ready any more, and needs no other beside it.
         let is_one_short = waiting > self.ready.load(Ordering::Acquire);
@@ -116,10 +191,11 @@ impl Function {
     /// Starts an instance. Boxed, since an instance that ends can start the next.
     fn start(self: &Arc<Self>) -> BoxFuture<'static, Result<(), Broken>> {
         let function = Arc::clone(self);
-        Box::pin(async move { function.spawn().await })
+        Box::pin(async move { function.spawn().await.map(|_| ()) })
     }
 
-    async fn spawn(self: Arc<Self>) -> Result<(), Broken> {
+    /// The new instance, and its process.
+    async fn spawn(self: Arc<Self>) -> Result<(Arc<Instance>, u32), Broken> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let mut child = Command::new(&self.binary)
@@ -139,12 +215,15 @@ impl Function {
             .map_err(|error| format!("{} does not start: {error}", self.name))?;
         self.instances.fetch_add(1, Ordering::AcqRel);
         self.ready.fetch_add(1, Ordering::AcqRel);
-        copy_lines(child.stdout.take(), &self.log);
-        copy_lines(child.stderr.take(), &self.log);
+        let process = child.id().unwrap_or_default();
+        self.newest.store(process, Ordering::Release);
+        self.copy_lines(child.stdout.take());
+        self.copy_lines(child.stderr.take());
         let instance = Arc::new(Instance {
             function: Arc::clone(&self),
             current: Mutex::new(None),
             kill: Notify::new(),
+            started: Notify::new(),
             has_started: AtomicBool::new(false),
             is_ready: AtomicBool::new(true),
         });
@@ -155,11 +234,26 @@ impl Function {
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .with_state(Arc::clone(&instance));
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let watched = Arc::clone(&instance);
         tokio::spawn(async move {
-            instance.watch(child).await;
+            watched.watch(child).await;
             server.abort();
         });
-        Ok(())
+        Ok((instance, process))
+    }
+}
+
+impl Function {
+    fn copy_lines(self: &Arc<Self>, stream: Option<impl AsyncRead + Unpin + Send + 'static>) {
+        let Some(stream) = stream else { return };
+        let function = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(stream).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                function.logged.fetch_add(line.len() as u64 + 1, Ordering::AcqRel);
+                (function.log)(&line);
+            }
+        });
     }
 }
 
@@ -188,10 +282,15 @@ impl Instance {
                 let _ = child.kill().await;
                 "killed at the deadline".to_owned()
             }
+            () = self.function.end.notified() => {
+                let _ = child.kill().await;
+                "ended".to_owned()
+            }
         };
         let function = &self.function;
         function.instances.fetch_sub(1, Ordering::AcqRel);
         self.set_ready(false);
+        self.started.notify_one();
         let mut held = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
         if !self.has_started.load(Ordering::Acquire) {
             // It died during init, and so would the next one: the job that it was started for
@@ -214,9 +313,14 @@ impl Instance {
 
 async fn next(State(instance): State<Arc<Instance>>) -> Response {
     let function = &instance.function;
-    instance.has_started.store(true, Ordering::Release);
+    if !instance.has_started.swap(true, Ordering::AcqRel) {
+        instance.started.notify_one();
+    }
     instance.set_ready(true);
-    let Some(job) = function.jobs.lock().await.recv().await else { return StatusCode::GONE.into_response() };
+    let Some(mut job) = function.jobs.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    job.taken_at = Some(Instant::now());
     instance.set_ready(false);
     function.waiting.fetch_sub(1, Ordering::AcqRel);
     let headers = [
@@ -252,6 +356,9 @@ fn finish(instance: &Instance, id: &str, answer: Result<Value, Broken>) -> Respo
             // It will ask for the next job in a moment; counted from now on, so that a caller
             // that follows at once does not find nobody ready.
             instance.set_ready(true);
+            let took = job.taken_at.map_or(Duration::ZERO, |at| at.elapsed());
+            let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            instance.function.busy.fetch_add(took, Ordering::AcqRel);
             let _ = job.reply.send(answer);
             (StatusCode::ACCEPTED, axum::Json(json!({ "status": "OK" }))).into_response()
         }
@@ -272,15 +379,4 @@ async fn error(State(instance): State<Arc<Instance>>, Path(id): Path<String>, bo
 
 async fn init_error() -> StatusCode {
     StatusCode::ACCEPTED
-}
-
-fn copy_lines(stream: Option<impl AsyncRead + Unpin + Send + 'static>, log: &Log) {
-    let Some(stream) = stream else { return };
-    let log = Arc::clone(log);
-    tokio::spawn(async move {
-        let mut lines = BufReader::new(stream).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            log(&line);
-        }
-    });
 }

@@ -30,6 +30,14 @@ impl TriggerRunner {
         built.map(Self::Here).map_err(|failure| format!("{}: {failure}", trigger.name))
     }
 
+    /// The function, where it runs as a binary.
+    pub(crate) fn binary(&self) -> Option<&Arc<Function>> {
+        match self {
+            Self::Here(_) => None,
+            Self::Binary(function) => Some(function),
+        }
+    }
+
     /// Invokes the function.
     pub(crate) async fn invoke(&self, event: Value) -> Result<Value, String> {
         let request_id = Uuid::new_v4().to_string();

@@ -1,9 +1,9 @@
 //! What the stack's parts share: the clock, what was sent, what was used, what is to fail.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +133,7 @@ pub struct World {
     outbox: Mutex<Outbox>,
     usage: Mutex<Usage>,
     faults: Mutex<Vec<Fault>>,
+    delay_microseconds: AtomicU64,
 }
 
 fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -153,6 +154,17 @@ impl World {
     /// Notes one call of a function.
     pub fn count_invocation(&self, function: &str) {
         self.usage().functions.entry(function.to_owned()).or_default().invocations += 1;
+    }
+
+    /// How much later than they could functions' AWS calls are answered.
+    pub fn delay(&self) -> Duration {
+        Duration::from_micros(self.delay_microseconds.load(Ordering::Acquire))
+    }
+
+    /// Sets [`World::delay`].
+    pub fn set_delay(&self, delay: Duration) {
+        let microseconds = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        self.delay_microseconds.store(microseconds, Ordering::Release);
     }
 
     /// Plans a fault.

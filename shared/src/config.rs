@@ -3,11 +3,13 @@
 use std::env;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
 
 use crate::failure::Failure;
+use crate::http::Http;
 
 /// Everything outside a function that it depends on. On Lambda it comes from environment
 /// variables that `template.yaml` sets; the local stack makes it by hand.
@@ -36,18 +38,31 @@ impl Environment {
     /// function does not use them.
     ///
     /// # Errors
-    /// [`Failure::Internal`] when the table or the public URL is not set.
-    pub async fn from_variables() -> Result<Self, Failure> {
+    /// [`Failure::Internal`] when region, credentials, the table or the public URL are not set.
+    pub fn from_variables() -> Result<Self, Failure> {
         let variable = |name| env::var(name).unwrap_or_default();
-        let required = |name| match variable(name) {
-            value if value.is_empty() => Err(Failure::Internal(format!("{name} is not set"))),
-            value => Ok(value),
-        };
-        let aws = aws_config::defaults(BehaviorVersion::latest())
+        let optional = |name| Some(variable(name)).filter(|value| !value.is_empty());
+        let required = |name| optional(name).ok_or_else(|| Failure::Internal(format!("{name} is not set")));
+        // Lambda gives a function its region and credentials as variables, and for as long as an instance
+        // lives the same ones. The SDK's own chain would look for them in eight places.
+        let credentials = Credentials::new(
+            required("AWS_ACCESS_KEY_ID")?,
+            required("AWS_SECRET_ACCESS_KEY")?,
+            optional("AWS_SESSION_TOKEN"),
+            None,
+            "variables",
+        );
+        let aws = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(required("AWS_REGION")?))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
             .timeout_config(timeouts())
             .retry_config(retries())
-            .load()
-            .await;
+            .http_client(Http::to_aws()?.shared());
+        let aws = match optional("AWS_ENDPOINT_URL") {
+            Some(url) => aws.endpoint_url(url).build(),
+            None => aws.build(),
+        };
         Ok(Self {
             aws,
             table: required("USHER_TABLE")?,
@@ -65,7 +80,6 @@ impl Environment {
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_millis(1_200))
         .operation_timeout(Duration::from_secs(4))
         .build()

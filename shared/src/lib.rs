@@ -13,6 +13,7 @@ pub mod crypto;
 pub mod device;
 pub mod endpoint;
 pub mod failure;
+pub mod http;
 pub mod identity;
 pub mod limits;
 pub mod log;

@@ -7,7 +7,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format as DateTimeFormat;
 
 use crate::crypto;
-use crate::store::Key;
+use crate::store::{Key, Operation};
 
 /// How often something may happen in a window.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +23,11 @@ pub struct Limit {
 pub const LOGIN_ACCOUNT: Limit = Limit { name: "login-account", max: 10, window: 15 * 60 };
 /// Wrong passwords from one source address within an enterprise. A right one is not counted.
 pub const LOGIN_SOURCE: Limit = Limit { name: "login-source", max: 100, window: 5 * 60 };
-/// Wrong passwords within an enterprise, from everywhere.
+/// Wrong passwords within an enterprise, from everywhere, where it has no other limit; see [`Limit::share`].
 pub const LOGIN_ENTERPRISE: Limit = Limit { name: "login-enterprise", max: 1000, window: 5 * 60 };
 /// Wrong PINs from one source address within an enterprise. A right one is not counted.
 pub const PIN_SOURCE: Limit = Limit { name: "pin-source", max: 30, window: 5 * 60 };
-/// Wrong PINs within an enterprise, from everywhere.
+/// Wrong PINs within an enterprise, from everywhere, where it has no other limit.
 pub const PIN_ENTERPRISE: Limit = Limit { name: "pin-enterprise", max: 300, window: 5 * 60 };
 /// Sign-ups from one source address within an enterprise.
 pub const SIGNUP_SOURCE: Limit = Limit { name: "signup-source", max: 200, window: 60 * 60 };
@@ -148,6 +148,19 @@ impl Limit {
         self.max
     }
 
+    /// The counter of a whole enterprise in which `operation` counts, where there may be `most` of them: above
+    /// [`Limit::max`] they are shared out among as many counters as it takes, since one counter is one item,
+    /// which grows with what it counts and can be read and written only so often.
+    #[must_use]
+    pub fn share(&self, enterprise: &str, most: u32, operation: &Operation, now: i64) -> Counter {
+        let counters = most.div_ceil(self.max).max(1);
+        let subject = match operation.number() % u64::from(counters) {
+            0 => String::new(),
+            number => number.to_string(),
+        };
+        self.at_most(most / counters).counter(enterprise, &subject, now)
+    }
+
     /// One time of `subject`'s at `now`, as [`Limit::counter`] counts it, but as a number.
     #[must_use]
     pub fn budget(&self, enterprise: &str, subject: &str, now: i64) -> Budget {
@@ -182,6 +195,22 @@ mod tests {
         assert_eq!(at(900).key, at(1799).key);
         assert_ne!(at(1799).key, at(1800).key);
         assert_eq!(at(1000).ends_at, 1800);
+    }
+
+    #[test]
+    fn what_is_more_than_one_counter_holds_is_shared_out_evenly() {
+        let operations: Vec<_> = (0..4000).map(|_| Operation::new()).collect();
+        let share = |most, operation| LOGIN_ENTERPRISE.share("acme", most, operation, 0);
+        for (most, counters, each) in [(10, 1, 10), (1000, 1, 1000), (1001, 2, 500), (8000, 8, 1000)] {
+            let mut found = std::collections::HashMap::new();
+            for operation in &operations {
+                let counter = share(most, operation);
+                assert_eq!((counter.max, &counter.key), (each, &share(most, operation).key));
+                *found.entry(counter.key.pk).or_insert(0) += 1;
+            }
+            assert_eq!(found.len(), counters);
+            assert!(found.values().all(|times| (4000 / counters * 3 / 4..).contains(times)), "{found:?}");
+        }
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! Passwords: what is accepted, how they are hashed, and how a login compares one.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::PasswordVerifier;
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::body::Invalid;
+use crate::crypto;
 use crate::failure::Failure;
 use crate::identity;
 use crate::private::Private;
@@ -33,6 +34,49 @@ const NOBODY: &str =
 fn argon2() -> Argon2<'static> {
     let params = Params::new(19 * 1024, 2, 1, None).expect("the parameters are in range");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// Computes a hash of 32 bytes, in memory that the hash before has left: allocating it anew, a function
+/// would hold it twice.
+fn argon2_into(argon2: &Argon2, password: &[u8], salt: &[u8]) -> argon2::Result<[u8; 32]> {
+    static IDLE: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
+    let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut memory = idle().pop().unwrap_or_default();
+    let (blocks, usual) = (argon2.params().block_count(), self::argon2().params().block_count());
+    if memory.len() < blocks {
+        memory.resize(blocks, Block::default());
+    }
+    let mut hash = [0; 32];
+    let outcome = argon2.hash_password_into_with_memory(password, salt, &mut hash, &mut memory[..blocks]);
+    // An imported hash can have taken more.
+    if memory.len() > usual {
+        memory.truncate(usual);
+        memory.shrink_to_fit();
+    }
+    idle().push(memory);
+    outcome.map(|()| hash)
+}
+
+/// A new hash, as a PHC string.
+fn new_hash(password: &[u8]) -> Option<String> {
+    let (argon2, salt) = (argon2(), crypto::random::<16>());
+    let hash = PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon2.params()).ok()?,
+        salt: Some(Salt::new(&salt).ok()?),
+        hash: Some(Output::new(&argon2_into(&argon2, password, &salt).ok()?).ok()?),
+    };
+    Some(hash.to_string())
+}
+
+/// Compares with a hash of today's length. Variant, version and costs are the hash's own.
+fn has_hash(password: &[u8], hash: &PasswordHash) -> Option<bool> {
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+    let version = hash.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(hash).ok()?);
+    let computed = argon2_into(&argon2, password, hash.salt.as_ref()?).ok()?;
+    Some(crypto::equal(&computed, hash.hash.as_ref()?.as_ref()))
 }
 
 /// Refuses a new password that is too short (counted in characters after NFC), too long, common,
@@ -79,11 +123,10 @@ fn common() -> &'static [&'static str] {
 pub async fn hash(password: Private) -> Result<String, Failure> {
     on_own_thread(move || {
         let text: String = password.expose().nfc().collect();
-        let hash: Result<PasswordHash, _> = argon2().hash_password(text.as_bytes());
-        hash.map(|hash| hash.to_string()).map_err(|error| format!("hashing a password: {error}"))
+        new_hash(text.as_bytes())
     })
     .await?
-    .map_err(Failure::Internal)
+    .ok_or_else(|| Failure::Internal("a password cannot be hashed".into()))
 }
 
 /// How a password compares with a stored hash.
@@ -126,7 +169,10 @@ fn matches(stored: &str, password: &[u8]) -> bool {
         "pbkdf2-sha256" | "pbkdf2-sha512" => {
             pbkdf2::Pbkdf2::default().verify_password(password, &hash).is_ok()
         }
-        // Reads variant, version and costs from the hash itself.
+        _ if hash.hash.as_ref().is_some_and(|hash| hash.len() == 32) => {
+            has_hash(password, &hash).unwrap_or(false)
+        }
+        // Reads the length too from the hash itself.
         _ => argon2().verify_password(password, &hash).is_ok(),
     }
 }
@@ -165,6 +211,8 @@ async fn on_own_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordHasher;
+
     use super::*;
 
     fn refusal(password: &str) -> String {

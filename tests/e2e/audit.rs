@@ -54,7 +54,7 @@ async fn a_sign_in_says_whose_name_it_was_and_whether_it_was_theirs() {
     expect(&app, &wrong, &sign_in("denied", &ana, &Value::Null));
     let unknown = app.watch().login("nobody", "wrong password").await.expect(401, "W2002");
     expect(&app, &unknown, &sign_in("denied", &Value::Null, &Value::Null));
-    for _ in 0..9 {
+    for _ in 0..8 {
         app.watch().login("ana", "wrong password").await.expect(401, "W2002");
     }
     let locked = app.watch().login("ana", ANA).await.expect(429, "W5001");

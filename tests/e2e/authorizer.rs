@@ -2,36 +2,8 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
+pub(crate) use tests::costs::authorizer_event as event;
 use tests::{ANA, App, OLGA, part};
-
-/// API Gateway's request with this `Authorization` header.
-pub(crate) fn event(app: &App, header: &str) -> Value {
-    json!({
-        "version": "2.0",
-        "type": "REQUEST",
-        "routeArn": "arn:aws:execute-api:us-east-1:123456789012:films/$default/GET/films",
-        "identitySource": [header],
-        "routeKey": "GET /films",
-        "rawPath": "/films",
-        "rawQueryString": "",
-        "headers": { "authorization": header },
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "films",
-            "domainName": "films.acme.example",
-            "domainPrefix": "films",
-            "http": {
-                "method": "GET", "path": "/films", "protocol": "HTTP/1.1",
-                "sourceIp": "203.0.113.7", "userAgent": "test",
-            },
-            "requestId": "id",
-            "routeKey": "GET /films",
-            "stage": "$default",
-            "time": "22/Nov/2026:10:00:00 +0000",
-            "timeEpoch": app.stack.world.clock.now_milliseconds(),
-        },
-    })
-}
 
 async fn ask(app: &App, header: &str) -> Result<Value, String> {
     app.stack.invoke("authorizer", event(app, header)).await

@@ -61,7 +61,8 @@ async fn when_only_the_write_fails_nothing_half_done_stays_behind() {
     let app = App::start().await;
     for (path, body) in calls("a.b.c") {
         if ["login", "forgot-password", "users"].contains(&path) {
-            app.fail("dynamodb", "TransactWriteItems", "server_error", 3).await;
+            let write = if path == "login" { "PutItem" } else { "TransactWriteItems" };
+            app.fail("dynamodb", write, "server_error", 3).await;
             app.watch().post(&format!("/v2/watch/auth/{path}"), body).await.expect(500, "W5000");
         }
     }
@@ -75,10 +76,14 @@ async fn when_only_the_write_fails_nothing_half_done_stays_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_own_failures_lock_nobody_out() {
     let app = App::start().await;
-    for operation in ["BatchGetItem", "TransactWriteItems"] {
+    for operation in ["BatchGetItem", "PutItem", "TransactWriteItems"] {
         for _ in 0..11 {
             app.fail("dynamodb", operation, "server_error", 3).await;
             app.watch().login("ana", ANA).await.expect(500, "W5000");
+        }
+        if operation == "PutItem" {
+            // Its try stays, so that those that follow free it in a transaction.
+            app.ana().await;
         }
     }
     app.ana().await;
@@ -95,7 +100,12 @@ async fn when_the_table_does_not_answer_at_all_the_call_is_5000_within_the_funct
 async fn one_failure_of_any_kind_is_ridden_out() {
     let app = App::start().await;
     for error in ["server_error", "throttle", "lost_response", "timeout"] {
-        for operation in ["BatchGetItem", "UpdateItem", "TransactWriteItems"] {
+        for operation in ["BatchGetItem", "UpdateItem", "PutItem", "TransactWriteItems"] {
+            app.forget_tries().await;
+            if operation == "TransactWriteItems" {
+                // Somebody before them, whose try they free.
+                app.ana().await;
+            }
             app.fail("dynamodb", operation, error, 1).await;
             app.watch().login("ana", ANA).await.expect(200, "W0000");
         }

@@ -15,6 +15,7 @@
 )]
 
 mod client;
+pub mod costs;
 pub mod phone;
 pub mod picture;
 pub mod provider;
@@ -280,6 +281,11 @@ impl App {
                 update.send().await.expect("the item changes");
             }
         }
+    }
+
+    /// Empties the counters of all limits.
+    pub async fn forget_tries(&self) {
+        self.forget_attributes(&["operations"]).await;
     }
 
     /// The private key that signs, as an operator can read it, with its `kid`.

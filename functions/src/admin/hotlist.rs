@@ -131,7 +131,7 @@ impl Hotlist {
             }
             What::ApiKey(id) => {
                 note("api_key", &id);
-                let [key] = self.store.read([&ApiKey::key(ent, &id)]).await?;
+                let [key] = self.store.read([&ApiKey::first(ent, &id)]).await?;
                 match parse::<ApiKey>(key)? {
                     // One that does not work is hotlisted too: it must not come back.
                     Some(key) => {

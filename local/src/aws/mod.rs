@@ -23,6 +23,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::OPERATOR;
 use crate::world::{FaultKind, World};
 use secretsmanager::Secrets;
 
@@ -49,7 +50,6 @@ pub(crate) struct Aws {
     world: Arc<World>,
     dynamodb: dynamodb::Upstream,
     pub(crate) secrets: Arc<Secrets>,
-    functions: Vec<&'static str>,
 }
 
 /// Which call this is.
@@ -75,11 +75,10 @@ impl Aws {
         world: Arc<World>,
         data: Option<&Path>,
         dynamodb: Option<String>,
-        functions: Vec<&'static str>,
     ) -> Result<Self, String> {
         let dynamodb = dynamodb::Upstream::start(data, dynamodb).await?;
         let secrets = Arc::new(Secrets::open(data.map(|folder| folder.join("secrets.json")))?);
-        Ok(Self { world, dynamodb, secrets, functions })
+        Ok(Self { world, dynamodb, secrets })
     }
 
     /// Serves until the task is dropped.
@@ -101,7 +100,7 @@ impl Aws {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Unanswered)?.to_bytes();
         let called = called(&parts.headers, parts.uri.path(), &body);
-        let function = caller(&parts.headers).filter(|name| self.functions.contains(&name.as_str()));
+        let function = caller(&parts.headers).filter(|name| name != OPERATOR);
         let mut fault = None;
         if let Some(function) = &function {
             let mut usage = self.world.usage();
@@ -123,6 +122,9 @@ impl Aws {
         };
         if fault == Some(FaultKind::LostResponse) {
             return Err(Unanswered);
+        }
+        if function.is_some() && !self.world.delay().is_zero() {
+            tokio::time::sleep(self.world.delay()).await;
         }
         let mut response = Response::new(Full::new(Bytes::from(answer.body)));
         *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();

@@ -3,8 +3,6 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use aws_smithy_http_client::default_connector;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
@@ -14,6 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::Refusal;
+use crate::http::Http;
 use crate::private::Private;
 
 /// How long a call may take, from connecting to the last byte.
@@ -21,11 +20,11 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest answer that is read, in bytes.
 const MOST_BYTES: usize = 1_000_000;
 
-/// The HTTP client that the AWS clients use too. It follows no redirects.
+/// Calls a provider. It follows no redirects.
 #[derive(Default)]
-pub(super) struct Http {
+pub(super) struct Connection {
     /// Made with the first call: it reads the machine's root certificates.
-    connector: OnceLock<Option<SharedHttpConnector>>,
+    http: OnceLock<Option<Http>>,
 }
 
 /// An error of the token endpoint (RFC 6749 §5.2).
@@ -53,7 +52,7 @@ fn has_plain_host(url: &str, scheme: &str) -> Option<String> {
     (is_plain && !authority.host().is_empty()).then(|| authority.host().to_owned())
 }
 
-impl Http {
+impl Connection {
     /// Reads a JSON document. `what` is for the log.
     pub(super) async fn get<T: DeserializeOwned>(&self, what: &str, url: &str) -> Result<T, Refusal> {
         let request = HttpRequest::get(url).map_err(|_| failed(what, "is not at a URL"))?;
@@ -87,11 +86,10 @@ impl Http {
 
     async fn send(&self, what: &str, mut request: HttpRequest) -> Result<(u16, Vec<u8>), Refusal> {
         request.headers_mut().insert("accept", "application/json");
-        let connector =
-            self.connector.get_or_init(|| default_connector(&HttpConnectorSettings::builder().build(), None));
-        let connector = connector.as_ref().ok_or_else(|| failed(what, "has no client"))?;
+        let http = self.http.get_or_init(|| Http::to_anywhere().ok());
+        let http = http.as_ref().ok_or_else(|| failed(what, "has no client"))?;
         let answer = async {
-            let response = connector.call(request).await.map_err(|_| failed(what, "was not reached"))?;
+            let response = http.send(request).await.map_err(|_| failed(what, "was not reached"))?;
             read(what, response).await
         };
         timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(failed(what, "took too long")))

@@ -25,7 +25,7 @@ use crate::crypto;
 use crate::failure::Failure;
 use crate::private::Private;
 use crate::store::enterprise::Sso;
-use http::Http;
+use http::Connection;
 use id_token::{Expected, Person};
 
 /// Seconds for which the discovery document and the keys are kept.
@@ -74,7 +74,7 @@ struct Known {
 /// The providers that this warm function has met.
 #[derive(Default)]
 pub struct Providers {
-    http: Http,
+    http: Connection,
     known: RwLock<HashMap<String, Arc<Mutex<Known>>>>,
 }
 

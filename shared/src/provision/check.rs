@@ -136,6 +136,16 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
         &field("idle_seconds"),
         "must be 60 to 43200",
     )?;
+    require(
+        (10..=10_000_000).contains(&settings.wrong_passwords_max),
+        &field("wrong_passwords_max"),
+        "must be 10 to 10000000",
+    )?;
+    require(
+        (10..=10_000_000).contains(&settings.wrong_pins_max),
+        &field("wrong_pins_max"),
+        "must be 10 to 10000000",
+    )?;
     // A TV that asks again after a lost answer must come within `pairing::HAND_OUT_GRACE`.
     require((1..=25).contains(&settings.polling_interval), &field("polling_interval"), "must be 1 to 25")?;
     require(

@@ -107,8 +107,16 @@ impl Provisioner<'_> {
         for entry in &document.enterprises {
             // First, so that nobody is sent to a provider without it.
             self.sso(entry, report).await?;
-            let (key, what) = (Enterprise::key(&entry.id), format!("enterprise {}", entry.id));
-            self.bring(&key, &entry.enterprise(), what, report).await?;
+            let (key, what) = (Enterprise::first(&entry.id), format!("enterprise {}", entry.id));
+            let (stored, is_whole) = self.store.read_copies(&key).await?;
+            let (found, wanted) = (parse::<Enterprise>(stored.clone())?, entry.enterprise());
+            report.changes.push(match &found {
+                Some(found) if *found == wanted && is_whole => Change::Unchanged(what),
+                _ => {
+                    let written = self.store.swap_copies(&key, stored.as_ref(), &wanted).await?;
+                    outcome(written, found.is_some(), what)?
+                }
+            });
             self.claim_domains(entry, report).await?;
             for key in &entry.api_keys {
                 self.api_key(&entry.id, key, report).await?;
@@ -135,7 +143,7 @@ impl Provisioner<'_> {
     /// Gives up the host names that an enterprise had and the document takes from it. First of all, so that another
     /// one can have them, wherever it stands in the document.
     async fn release_domains(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
-        let [stored] = self.store.read([&Enterprise::key(&entry.id)]).await?;
+        let [stored] = self.store.read([&Enterprise::first(&entry.id)]).await?;
         let before = parse::<Enterprise>(stored)?.map(|found| found.domains).unwrap_or_default();
         for host in before.iter().map(|host| host.to_ascii_lowercase()) {
             if !entry.domains.contains(&host) {
@@ -151,12 +159,19 @@ impl Provisioner<'_> {
     async fn claim_domains(&self, entry: &EnterpriseEntry, report: &mut Report) -> Result<(), Failure> {
         let wanted = Domain { enterprise: entry.id.clone() };
         for host in &entry.domains {
-            let [stored] = self.store.read([&Domain::key(host)]).await?;
+            let key = Domain::first(host);
+            let (stored, is_whole) = self.store.read_copies(&key).await?;
             let what = format!("domain {host} of {}", entry.id);
-            report.changes.push(match parse::<Domain>(stored)? {
-                Some(found) if found == wanted => Change::Unchanged(what),
-                Some(_) => return Err(Failure::Internal(format!("{what}: is another enterprise's"))),
-                None => outcome(self.store.swap(&Domain::key(host), None, &wanted).await?, false, what)?,
+            let found = parse::<Domain>(stored.clone())?;
+            report.changes.push(match &found {
+                Some(found) if *found == wanted && is_whole => Change::Unchanged(what),
+                Some(found) if *found != wanted => {
+                    return Err(Failure::Internal(format!("{what}: is another enterprise's")));
+                }
+                _ => {
+                    let written = self.store.swap_copies(&key, stored.as_ref(), &wanted).await?;
+                    outcome(written, found.is_some(), what)?
+                }
             });
         }
         Ok(())
@@ -218,7 +233,7 @@ impl Provisioner<'_> {
         entry: &document::ApiKeyEntry,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        let [stored] = self.store.read([&ApiKey::key(enterprise, &entry.id)]).await?;
+        let (stored, is_whole) = self.store.read_copies(&ApiKey::first(enterprise, &entry.id)).await?;
         let found = parse::<ApiKey>(stored.clone())?;
         let new_key = match (&entry.key, &found) {
             (None, None) => Some(api_key::generate(enterprise, &entry.id)),
@@ -233,7 +248,7 @@ impl Provisioner<'_> {
         wanted.hotlisted = found.as_ref().map(|found| found.hotlisted.clone()).unwrap_or_default();
         let what = format!("API key {}/{}", enterprise, entry.id);
         report.changes.push(match &found {
-            Some(found) if *found == wanted => Change::Unchanged(what),
+            Some(found) if *found == wanted && is_whole => Change::Unchanged(what),
             _ => {
                 let written = self.store.write_api_key(enterprise, stored.as_ref(), &wanted).await?;
                 outcome(written, found.is_some(), what)?

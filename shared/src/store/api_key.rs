@@ -2,9 +2,14 @@
 //! application.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::{Attributes, Error, Key, Operation, Store, number, text, write};
+
+/// How many copies are hotlisted at once: each needs a connection of its own, which takes longer to make than the
+/// call.
+const CONNECTIONS: usize = 6;
 
 /// An API key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,10 +39,16 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// The item's key.
+    /// The item's key, of which there are copies.
+    #[must_use]
+    pub fn first(enterprise: &str, id: &str) -> Key {
+        Key::new(format!("ENT#{enterprise}"), format!("KEY#{id}"))
+    }
+
+    /// The key of any copy.
     #[must_use]
     pub fn key(enterprise: &str, id: &str) -> Key {
-        Key::new(format!("ENT#{enterprise}"), format!("KEY#{id}"))
+        Self::first(enterprise, id).any_copy()
     }
 
     /// Whether the key works at `now`, for its own calls and for sessions that it opened.
@@ -70,13 +81,27 @@ impl Store {
     /// Hotlists the key that was read as `key`, and so ends all its sessions; `false` when it was
     /// hotlisted before, or another one has taken its place meanwhile.
     ///
+    /// Copy by copy, and not in one transaction, which would meet those of TVs that sign in. The first
+    /// one goes first: from then on a document that was read before cannot be written. Whoever comes second
+    /// finishes what the first one may have left.
+    ///
     /// # Errors
-    /// When `DynamoDB` does not answer.
+    /// When `DynamoDB` does not answer; some copies may be hotlisted then.
     pub async fn hotlist_api_key(&self, enterprise: &str, key: &ApiKey) -> Result<bool, Error> {
+        let operation = Operation::new();
+        let copies = ApiKey::first(enterprise, &key.id).copies();
+        let is_first = self.hotlist_copy(&copies[0], key, &operation).await?;
+        for few in copies[1..].chunks(CONNECTIONS) {
+            try_join_all(few.iter().map(|copy| self.hotlist_copy(copy, key, &operation))).await?;
+        }
+        Ok(is_first)
+    }
+
+    async fn hotlist_copy(&self, copy: &Key, key: &ApiKey, operation: &Operation) -> Result<bool, Error> {
         let request = self
             .client
             .update_item()
-            .set_key(Some(ApiKey::key(enterprise, &key.id).attributes()))
+            .set_key(Some(copy.attributes()))
             .update_expression(
                 "SET hotlisted = list_append(if_not_exists(hotlisted, :none), :hashes), \
                  hotlist_operation = :operation",
@@ -88,7 +113,7 @@ impl Store {
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
             .expression_attribute_values(":hashes", AttributeValue::L(vec![text(&key.hash)]))
             .expression_attribute_values(":hash", text(&key.hash))
-            .expression_attribute_values(":operation", Operation::new().value());
+            .expression_attribute_values(":operation", operation.value());
         Ok(self.update(request).await?.is_ok())
     }
 
@@ -102,6 +127,6 @@ impl Store {
         old: Option<&Attributes>,
         new: &ApiKey,
     ) -> Result<bool, Error> {
-        self.swap(&ApiKey::key(enterprise, &new.id), old, new).await
+        self.swap_copies(&ApiKey::first(enterprise, &new.id), old, new).await
     }
 }

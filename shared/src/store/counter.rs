@@ -5,7 +5,7 @@
 //! limit is one condition on the set's size.
 
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnValue, TransactWriteItem, Update};
 
 use super::{Attributes, Error, Operation, Store, number, write};
 use crate::failure::Failure;
@@ -17,6 +17,17 @@ const KEPT: i64 = 60 * 60;
 const TAKE: &str = "ADD operations :one SET expires_at = :expires_at";
 const ROOM: &str =
     "attribute_not_exists(operations) OR size(operations) < :max OR contains(operations, :operation)";
+
+/// What became of a try that was to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    /// It is counted, and no other one is.
+    Alone,
+    /// It is counted beside others.
+    Beside,
+    /// The counter is used up.
+    Refused,
+}
 
 impl Counter {
     /// The refusal that a used-up counter gives at `now`.
@@ -56,14 +67,29 @@ impl Store {
     /// # Errors
     /// When `DynamoDB` does not answer.
     pub async fn take(&self, counter: &Counter, operation: &Operation) -> Result<bool, Error> {
+        Ok(self.reserve(counter, operation).await? != Try::Refused)
+    }
+
+    /// As [`Store::take`], and tells whether it is the only one.
+    ///
+    /// # Errors
+    /// When `DynamoDB` does not answer.
+    pub async fn reserve(&self, counter: &Counter, operation: &Operation) -> Result<Try, Error> {
         let request = self
             .client
             .update_item()
             .set_key(Some(counter.key.attributes()))
             .update_expression(TAKE)
             .condition_expression(ROOM)
-            .set_expression_attribute_values(Some(counter.taking_values(operation)));
-        Ok(self.update(request).await?.is_ok())
+            .set_expression_attribute_values(Some(counter.taking_values(operation)))
+            .return_values(ReturnValue::UpdatedNew);
+        Ok(match self.update(request).await? {
+            Ok(left) => match left.as_ref().and_then(|item| item.get("operations")) {
+                Some(AttributeValue::Bs(set)) if set.len() == 1 => Try::Alone,
+                _ => Try::Beside,
+            },
+            Err(_) => Try::Refused,
+        })
     }
 
     /// Whether the counter has room at this moment: a check that is in line with every [`Store::take`],

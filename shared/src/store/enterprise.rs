@@ -44,6 +44,10 @@ pub struct Settings {
     pub polling_interval: i64,
     /// Seconds without a use after which a token of the VIDIZMO surface is over.
     pub idle_seconds: i64,
+    /// Wrong passwords within five minutes, of everybody together.
+    pub wrong_passwords_max: u32,
+    /// Wrong PINs likewise.
+    pub wrong_pins_max: u32,
     /// The shortest password, in characters.
     pub password_min_length: usize,
     /// How e-mails look.
@@ -153,6 +157,8 @@ impl Default for Settings {
             otp_countries: Vec::new(),
             polling_interval: 10,
             idle_seconds: 20 * 60,
+            wrong_passwords_max: limits::LOGIN_ENTERPRISE.max(),
+            wrong_pins_max: limits::PIN_ENTERPRISE.max(),
             password_min_length: crate::password::MIN_CHARS,
             mail: MailSettings::default(),
             page: PageSettings::default(),
@@ -183,10 +189,16 @@ impl Enterprise {
         Self { id: id.to_owned(), name, domains, settings: Settings::default(), sso: None }
     }
 
-    /// The item's key.
+    /// The item's key, of which there are copies.
+    #[must_use]
+    pub fn first(id: &str) -> Key {
+        Key::new(format!("ENT#{id}"), "ENT")
+    }
+
+    /// The key of any copy.
     #[must_use]
     pub fn key(id: &str) -> Key {
-        Key::new(format!("ENT#{id}"), "ENT")
+        Self::first(id).any_copy()
     }
 
     /// The name that people see.

@@ -5,6 +5,7 @@
 
 pub mod api_key;
 pub mod budget;
+pub mod copies;
 pub mod counter;
 pub mod domain;
 pub mod enterprise;
@@ -28,12 +29,15 @@ use std::fmt;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 pub use aws_sdk_dynamodb::types::TransactWriteItem;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -101,6 +105,11 @@ impl Operation {
 impl Operation {
     fn value(&self) -> AttributeValue {
         AttributeValue::B(Blob::new(self.0))
+    }
+
+    /// A number that is random and always the same for this operation.
+    pub(crate) fn number(&self) -> u64 {
+        u64::from_be_bytes(self.0)
     }
 }
 
@@ -188,14 +197,17 @@ impl Store {
         Err(Error("BatchGetItem left keys unprocessed".into()))
     }
 
-    /// Sends an update until it does not meet a transaction. The inner error is a condition that
-    /// failed, with the item where the request asks for it.
+    /// Sends an update until it does not meet a transaction. Gives the attributes that the request asks
+    /// for. The inner error is a condition that failed, with the item where the request asks for it.
     async fn update(
         &self,
         request: UpdateItemFluentBuilder,
-    ) -> Result<Result<(), Option<Attributes>>, Error> {
+    ) -> Result<Result<Option<Attributes>, Option<Attributes>>, Error> {
         for attempt in 0..ATTEMPTS {
-            let Err(error) = request.clone().table_name(&self.table).send().await else { return Ok(Ok(())) };
+            let error = match request.clone().table_name(&self.table).send().await {
+                Ok(answer) => return Ok(Ok(answer.attributes)),
+                Err(error) => error,
+            };
             if error.code().is_some_and(is_passing) {
                 pause(attempt).await;
                 continue;
@@ -212,8 +224,7 @@ impl Store {
     }
 
     /// Puts `new` where `old` is, attribute for attribute as it was read and with none of `new`'s that
-    /// it had not, or where nothing is. `false` when something else is there. Sent again after a lost answer,
-    /// it finds `new` and is content.
+    /// it had not, or where nothing is. `false` when something else is there.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
@@ -223,37 +234,68 @@ impl Store {
         old: Option<&Attributes>,
         new: &impl Serialize,
     ) -> Result<bool, Error> {
+        Ok(self.transact(vec![self.swapping(key, old, new)?]).await?.is_ok())
+    }
+
+    /// [`Store::swap`] as a write of a transaction.
+    fn swapping(
+        &self,
+        key: &Key,
+        old: Option<&Attributes>,
+        new: &impl Serialize,
+    ) -> Result<TransactWriteItem, Error> {
         let new = item(key, new)?;
-        let (is_new, mut names, mut values) = all_equal("new", &new);
-        let condition = match old {
-            None => format!("attribute_not_exists(pk) OR ({is_new})"),
-            Some(old) => {
-                let (is_old, old_names, old_values) = all_equal("old", old);
-                names.extend(old_names);
-                values.extend(old_values);
-                let mut terms = vec![is_old];
-                for (index, name) in new.keys().filter(|name| !old.contains_key(*name)).enumerate() {
-                    terms.push(format!("attribute_not_exists(#absent{index})"));
-                    names.insert(format!("#absent{index}"), name.clone());
-                }
-                format!("({}) OR ({is_new})", terms.join(" AND "))
-            }
+        let put = Put::builder().table_name(&self.table);
+        let Some(old) = old else {
+            return Ok(write!(put, put.set_item(Some(new)).condition_expression("attribute_not_exists(pk)")));
         };
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(new));
-        let put = put.condition_expression(condition).set_expression_attribute_names(Some(names));
-        match put.set_expression_attribute_values(Some(values)).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(Error(describe("PutItem", &error))),
+        let (is_old, mut names, values) = all_equal(old);
+        let mut terms = vec![is_old];
+        for (index, name) in new.keys().filter(|name| !old.contains_key(*name)).enumerate() {
+            terms.push(format!("attribute_not_exists(#absent{index})"));
+            names.insert(format!("#absent{index}"), name.clone());
         }
+        let put = put.condition_expression(terms.join(" AND ")).set_expression_attribute_names(Some(names));
+        Ok(write!(put, put.set_item(Some(new)).set_expression_attribute_values(Some(values))))
+    }
+
+    /// Puts one item on its condition. Sent again after a lost answer, it finds what it put and is content.
+    async fn put(&self, put: &Put) -> Result<Result<(), Cancelled>, Error> {
+        for attempt in 0..ATTEMPTS {
+            let request = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .set_item(Some(put.item().clone()))
+                .set_condition_expression(put.condition_expression().map(ToOwned::to_owned))
+                .set_expression_attribute_names(put.expression_attribute_names().cloned())
+                .set_expression_attribute_values(put.expression_attribute_values().cloned())
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            let Err(error) = request.send().await else { return Ok(Ok(())) };
+            if error.code().is_some_and(is_passing) {
+                pause(attempt).await;
+                continue;
+            }
+            return match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(match &failed.item {
+                    Some(found) if found == put.item() => Ok(()),
+                    found => Err(Cancelled { failed: vec![true], found: vec![found.clone()] }),
+                }),
+                _ => Err(Error(describe("PutItem", &error))),
+            };
+        }
+        Err(Error("PutItem kept meeting transactions".into()))
     }
 
     /// Carries out all writes or none. Meeting another transaction on an item is not a refusal:
-    /// the transaction is made again.
+    /// the transaction is made again. A put alone is no transaction, which would cost twice as much.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer; a failed condition is the inner [`Cancelled`].
     pub async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Result<(), Cancelled>, Error> {
+        if let [TransactWriteItem { put: Some(put), .. }] = &*writes {
+            return self.put(put).await;
+        }
         let outcome = self.transact_within(ATTEMPTS, writes).await?;
         outcome.ok_or_else(|| Error("TransactWriteItems kept meeting other transactions".into()))
     }
@@ -348,12 +390,12 @@ pub fn parse<T: DeserializeOwned>(attributes: Option<Attributes>) -> Result<Opti
 }
 
 /// The condition that an item has all these attributes, with its placeholders.
-fn all_equal(prefix: &str, item: &Attributes) -> (String, HashMap<String, String>, Attributes) {
+fn all_equal(item: &Attributes) -> (String, HashMap<String, String>, Attributes) {
     let (mut terms, mut names, mut values) = (Vec::new(), HashMap::new(), HashMap::new());
     for (index, (name, value)) in item.iter().enumerate() {
-        terms.push(format!("#{prefix}{index} = :{prefix}{index}"));
-        names.insert(format!("#{prefix}{index}"), name.clone());
-        values.insert(format!(":{prefix}{index}"), value.clone());
+        terms.push(format!("#old{index} = :old{index}"));
+        names.insert(format!("#old{index}"), name.clone());
+        values.insert(format!(":old{index}"), value.clone());
     }
     (terms.join(" AND "), names, values)
 }

@@ -256,7 +256,7 @@ impl Store {
             .expression_attribute_values(":expires_at", number(caps_at + KEPT))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match self.update(request).await? {
-            Ok(()) => Ok(Ok(())),
+            Ok(_) => Ok(Ok(())),
             Err(found) => Ok(Err(parse(found)?)),
         }
     }

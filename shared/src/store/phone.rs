@@ -287,7 +287,7 @@ impl Store {
             .expression_attribute_values(":operation", operation.value())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match self.update(request).await? {
-            Ok(()) => Ok(true),
+            Ok(_) => Ok(true),
             // By this very try, when its answer was lost; there may be a new code by now.
             Err(found) => Ok(parse::<LinkedPhone>(found)?
                 .and_then(|found| found.spent_by)

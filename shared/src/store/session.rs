@@ -259,7 +259,7 @@ impl Store {
             .expression_attribute_values(":now", number(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match self.update(request).await? {
-            Ok(()) => Ok(Spent::Now),
+            Ok(_) => Ok(Spent::Now),
             Err(found) => {
                 Ok(parse::<Session>(found)?
                     .map_or(Spent::Gone, |session| session.already_spent(old_jti, now)))

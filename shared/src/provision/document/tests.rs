@@ -74,6 +74,8 @@ fn problems_name_their_place() {
 fn problems_with_text_messages_and_domains_name_their_place() {
     let one = |entry: &str| problem(&format!(r#"{{"enterprises":[{{"id":"acme","name":"Acme",{entry}}}]}}"#));
     for (settings, told) in [
+        (r#""settings":{"wrong_passwords_max":9}"#, "settings.wrong_passwords_max: must be 10 to 10000000"),
+        (r#""settings":{"wrong_pins_max":10000001}"#, "settings.wrong_pins_max: must be 10 to 10000000"),
         (r#""settings":{"idle_seconds":59}"#, "settings.idle_seconds: must be 60 to 43200"),
         (r#""domains":["Acme.example"]"#, "domains[0]: must be a host name in lower case"),
         (r#""domains":["acme.example:9000"]"#, "domains[0]: must be a host name in lower case"),

@@ -7,12 +7,4 @@ mod logout;
 mod refresh;
 mod tenants;
 
-use tests::{ANA, App, Client};
-
-pub(crate) const ANA_AT: &str = "ana@acme.example";
-
-/// A client with Ana's token.
-pub(crate) async fn ana(app: &App) -> Client {
-    let token = app.vidizmo().authenticate(ANA_AT, ANA).await.opaque();
-    app.vidizmo().bearing(&token)
-}
+pub(crate) use tests::costs::{ANA_AT, on_vidizmo as ana};

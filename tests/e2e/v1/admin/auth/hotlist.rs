@@ -294,7 +294,7 @@ async fn whoever_replaces_a_key_that_was_read_before_does_not_undo_it() {
             app.forget_attributes(&["hotlisted"]).await;
         }
         let store = Store::new(&app.operator());
-        let [read] = store.read([&ApiKey::key("acme", "acme-tv")]).await.unwrap();
+        let [read] = store.read([&ApiKey::first("acme", "acme-tv")]).await.unwrap();
         expect_count(&owner(&app).await, json!({ "api_key": "acme-tv" }), 1).await;
         let new = ApiKey { refresh_rotation: true, ..parse(read.clone()).unwrap().unwrap() };
         assert!(!store.write_api_key("acme", read.as_ref(), &new).await.unwrap());

@@ -121,6 +121,7 @@ async fn guessing_many_at_once_gains_nothing() {
 async fn a_login_is_four_calls_in_two_steps() {
     let app = App::start().await;
     app.olga().await;
+    app.forget_tries().await;
     app.forget_usage();
     app.olga().await;
     let calls: u64 = app.dynamodb_calls("admin-login").iter().map(|(_, times)| times).sum();

@@ -213,6 +213,37 @@ async fn one_address_that_guesses_many_names_is_stopped_and_cannot_hide_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_enterprise_has_the_wrong_tries_that_its_settings_say() {
+    let app = App::changed(|document| {
+        let settings = &mut document["enterprises"][0]["settings"];
+        settings["wrong_passwords_max"] = json!(12);
+        settings["wrong_pins_max"] = json!(10);
+    })
+    .await;
+    for index in 0..12 {
+        app.watch().login(&format!("person-{index}"), "wrong password").await.expect(401, "W2002");
+    }
+    app.watch().login("ana", ANA).await.expect(429, "W5001");
+    // A function that meets the enterprise for the first time goes by its limit too.
+    let credentials = json!({ "username": "ana", "password": ANA });
+    let body = json!({ "login_code": app.watch().get_code("tv").await, "type": "password", "credentials": credentials });
+    app.watch().post("/v2/watch/auth/login/qr", body).await.expect(429, "W5001");
+    for index in 0..10 {
+        app.watch().login_by_pin(&format!("0000-000{index}")).await.expect(401, "W2002");
+    }
+    app.watch().login_by_pin("K7QX-93WD").await.expect(429, "W5001");
+    app.apply(|document| {
+        document["enterprises"][0]["settings"]["wrong_passwords_max"] = json!(5000);
+    })
+    .await;
+    for _ in 0..3 {
+        // The first one still looks at the counter that it knew of, and learns of the others.
+        app.watch().login("ana", ANA).await;
+    }
+    app.watch().login("walt", "one seat in the last row").await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_stopped_uses_up_nobodys_tries() {
     let app = App::start().await;
     let watch = app.watch();
@@ -327,15 +358,34 @@ fn shared_hash() -> String {
 async fn a_login_is_four_calls_and_a_pin_login_three() {
     let app = App::start().await;
     let call = |name: &str, times| (format!("dynamodb.{name}"), times);
-    let password = [call("BatchGetItem", 1), call("TransactWriteItems", 1), call("UpdateItem", 2)];
-    for wrong_or_right in ["wrong password", ANA] {
+    let right = [call("BatchGetItem", 1), call("PutItem", 1), call("UpdateItem", 2)];
+    let wrong = [call("BatchGetItem", 1), call("TransactWriteItems", 1), call("UpdateItem", 2)];
+    // The try of the wrong one is freed with that of the right one, and that of the address beside it.
+    let right_after_wrong = [call("BatchGetItem", 1), call("TransactWriteItems", 1), call("UpdateItem", 3)];
+    for (password, calls) in [(ANA, right), ("wrong password", wrong), (ANA, right_after_wrong)] {
         app.forget_usage();
-        app.watch().login("ana", wrong_or_right).await;
-        assert_eq!(app.dynamodb_calls("watch-login"), password);
+        app.watch().login("ana", password).await;
+        assert_eq!(app.dynamodb_calls("watch-login"), calls);
     }
     app.forget_usage();
     app.watch().login_by_pin("K7QX-93WD").await.expect(200, "W0000");
-    let pin = [call("BatchGetItem", 1), call("TransactWriteItems", 1), call("UpdateItem", 1)];
+    let pin = [call("BatchGetItem", 1), call("PutItem", 1), call("UpdateItem", 1)];
     assert_eq!(app.dynamodb_calls("watch-login"), pin);
     assert_eq!(app.usage("watch-login").invocations, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_password_leaves_no_more_than_its_own_try() {
+    let app = App::start().await;
+    for _ in 0..3 {
+        app.watch().login("ana", ANA).await.expect(200, "W0000");
+    }
+    for _ in 0..8 {
+        app.watch().login("ana", "wrong password").await.expect(401, "W2002");
+    }
+    app.watch().login("ana@acme.example", ANA).await.expect(200, "W0000");
+    for _ in 0..10 {
+        app.watch().login("ana", "wrong password").await.expect(401, "W2002");
+    }
+    app.watch().login("ana", ANA).await.expect(429, "W5001");
 }

@@ -10,25 +10,15 @@ mod verify;
 mod who;
 
 use serde_json::{Value, json};
+pub(crate) use tests::costs::{LINK, US, link_and_request, wrong_code as wrong};
 use tests::{Answer, App, Client};
 
 /// Mobile numbers that nobody has, each as country code, phone, and E.164.
 pub(crate) type Phone = (u64, u64, &'static str);
-pub(crate) const US: Phone = (1, 2_025_550_143, "+12025550143");
 const US_TOO: Phone = (1, 2_025_550_144, "+12025550144");
 const GB: Phone = (44, 7_400_123_456, "+447400123456");
 /// Jersey's, which shares the United Kingdom's country code and is on nobody's list.
 const JE: Phone = (44, 7_797_712_345, "+447797712345");
-
-/// The screener that opens to an API key.
-pub(crate) const LINK: &str = "link";
-
-/// Links a phone, asks for a code, and gives it.
-pub(crate) async fn link_and_request(app: &App, client: &Client, screener: &str, phone: Phone) -> String {
-    client.link_phone(screener, phone.0, phone.1).await.expect(200, "W0000");
-    client.request_code(screener).await.expect(200, "W0000");
-    app.sms_code(phone.2)
-}
 
 /// So many screeners more, called `film-0` and so on, that are links.
 fn add_films(document: &mut Value, enterprise: usize, count: usize) {
@@ -66,9 +56,4 @@ async fn ended_code_of_the_hour_before(app: &App, client: &Client) -> String {
     }
     app.advance(121);
     code
-}
-
-/// A code that is not this one.
-pub(crate) fn wrong(code: &str, nth: u32) -> String {
-    format!("{:06}", (code.parse::<u32>().unwrap() + nth) % 1_000_000)
 }

@@ -1,0 +1,18 @@
+//! A floor: a function that makes one Argon2id hash with Usher's parameters.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use lambda_http::{Body, Error, Request, Response, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let params = Params::new(19 * 1024, 2, 1, None).map_err(|error| error.to_string())?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    run(service_fn(|_: Request| async {
+        let mut hash = [0; 32];
+        let hashed =
+            argon2.hash_password_into(b"rosebud and the red balloon", b"0123456789abcdef", &mut hash);
+        hashed.map_err(|error| error.to_string())?;
+        Ok::<_, Error>(Response::new(Body::Text(format!("{{\"first\":{}}}", hash[0]))))
+    }))
+    .await
+}

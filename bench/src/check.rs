@@ -1,0 +1,33 @@
+//! `bench check`: what may not grow, and needs no clock: for CI.
+
+use std::path::Path;
+
+use crate::growth;
+use crate::measure;
+use crate::size;
+
+/// The two functions, and the `DynamoDB` calls that each may make.
+const CALLS: [(&str, &str, f64); 3] = [
+    ("watch-token-refresh", "watch-token-refresh", 1.0),
+    ("watch-login, password", "watch-login", 4.0),
+    ("watch-login, PIN", "watch-login", 3.0),
+];
+
+/// Prints what the functions have, and tells whether that is within the goals.
+#[expect(clippy::print_stdout, reason = "what a person reads")]
+pub(crate) async fn run(binaries: &Path) -> Result<bool, String> {
+    let app = measure::stack().await;
+    let subjects = measure::own_subjects(&app, binaries).await?;
+    let mut is_met = true;
+    for (name, function, most) in CALLS {
+        let subject = subjects.iter().find(|subject| subject.name == name).ok_or("no such subject")?;
+        let calls = subject.round(&app).await?.calls;
+        let megabytes = size::zip(binaries, function)?.megabytes();
+        let limit = size::limit(function).unwrap_or(f64::INFINITY);
+        println!("{name}: {calls} calls of at most {most}; zip {megabytes:.2} MB of at most {limit}");
+        is_met &= calls <= most && megabytes <= limit;
+    }
+    let fits = growth::holds();
+    println!("100,000 logins a second {} the table's items", if fits { "fit" } else { "are too many for" });
+    Ok(is_met && fits)
+}
