@@ -6,6 +6,7 @@
 pub mod admin;
 mod credential;
 mod gate;
+mod own_limits;
 pub mod pages;
 mod pairing;
 pub mod platform;

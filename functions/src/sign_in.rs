@@ -8,8 +8,7 @@
 //! warm function has not seen yet is the try reserved after the read, so that nobody can use up
 //! other people's tries with keys that are made up.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use futures_util::future::{join, join_all, try_join_all};
 use shared::api_key::{PresentedKey, SeenKeys, is_id};
@@ -34,6 +33,7 @@ use shared::token::issue::Issuer;
 
 use crate::credential::{Credential, require_method};
 use crate::gate::Gate;
+use crate::own_limits::OwnLimits;
 
 /// One try.
 struct Attempt<'a> {
@@ -101,9 +101,8 @@ pub(crate) struct SignIn {
     /// Absent where nobody signs in by PIN.
     pepper: Option<Arc<Cached<Vec<u8>>>>,
     seen_keys: SeenKeys,
-    /// The most wrong passwords and PINs of enterprises that have their own limits, as they were last read: which
-    /// of their counters to look at is asked before the enterprise is there.
-    own_limits: RwLock<HashMap<String, [u32; 2]>>,
+    /// Which of an enterprise's counters to look at is asked before the enterprise is there.
+    own_limits: OwnLimits,
     /// For the log.
     function: &'static str,
 }
@@ -118,7 +117,7 @@ impl SignIn {
     /// By password alone, and without a right to the pepper.
     pub(crate) fn without_pins(environment: &Environment, function: &'static str, surface: Surface) -> Self {
         let (store, seen_keys, own_limits) =
-            (Store::new(environment), SeenKeys::default(), RwLock::default());
+            (Store::new(environment), SeenKeys::default(), OwnLimits::default());
         Self { store, surface, pepper: None, seen_keys, own_limits, function }
     }
 
@@ -228,7 +227,10 @@ impl SignIn {
         credential: &Key,
         counters: &[&Counter],
     ) -> Result<Reserved, Failure> {
-        let (own_keys, asked) = (attempt.gate.keys(), self.by_enterprise_as_known(attempt));
+        let (own_keys, asked) = (
+            attempt.gate.keys(),
+            attempt.by_enterprise(&self.own_limits.settings(attempt.gate.enterprise())),
+        );
         let mut keys = vec![credential, &asked.key];
         keys.extend(&own_keys);
         let read_before = match &attempt.gate {
@@ -250,7 +252,7 @@ impl SignIn {
             };
             tries = taken;
             let enterprise = attempt.authorize(&items[2..])?;
-            self.note_limits(&enterprise);
+            self.own_limits.note(&enterprise);
             let by_enterprise = attempt.by_enterprise(&enterprise.settings);
             // Another one than was asked for is looked at from the next call on.
             if by_enterprise.key == asked.key && by_enterprise.is_used_up(items[1].as_ref()) {
@@ -275,28 +277,6 @@ impl SignIn {
                 self.give_back(attempt.call, &attempt.operation, taken).await;
                 Err(refusal)
             }
-        }
-    }
-
-    /// [`Attempt::by_enterprise`] by the settings as they were last read.
-    fn by_enterprise_as_known(&self, attempt: &Attempt<'_>) -> Counter {
-        let known = self.own_limits.read().unwrap_or_else(PoisonError::into_inner);
-        let mut settings = Settings::default();
-        if let Some([passwords, pins]) = known.get(attempt.gate.enterprise()) {
-            (settings.wrong_passwords_max, settings.wrong_pins_max) = (*passwords, *pins);
-        }
-        attempt.by_enterprise(&settings)
-    }
-
-    /// Notes the limits of an enterprise that has its own.
-    fn note_limits(&self, enterprise: &Enterprise) {
-        let (settings, usual) = (&enterprise.settings, Settings::default());
-        let own = [settings.wrong_passwords_max, settings.wrong_pins_max];
-        let mut known = self.own_limits.write().unwrap_or_else(PoisonError::into_inner);
-        if own == [usual.wrong_passwords_max, usual.wrong_pins_max] {
-            known.remove(&enterprise.id);
-        } else {
-            known.insert(enterprise.id.clone(), own);
         }
     }
 
