@@ -7,6 +7,9 @@
 //! invocation's deadline and is killed, fails that invocation; the next one gets a new instance.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -21,9 +24,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use lambda_http::BoxFuture;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::net::unix::pipe;
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
 
 use crate::Log;
@@ -79,6 +82,7 @@ pub struct Started {
 /// One child process.
 struct Instance {
     function: Arc<Function>,
+    outputs: Vec<Arc<Output>>,
     current: Mutex<Option<Job>>,
     kill: Notify,
     /// When it has asked for its first job, or never will.
@@ -217,16 +221,25 @@ impl Function {
         self.ready.fetch_add(1, Ordering::AcqRel);
         let process = child.id().unwrap_or_default();
         self.newest.store(process, Ordering::Release);
-        self.copy_lines(child.stdout.take());
-        self.copy_lines(child.stderr.take());
+        let outputs = [
+            child.stdout.take().map(ChildStdout::into_owned_fd),
+            child.stderr.take().map(ChildStderr::into_owned_fd),
+        ];
+        let outputs =
+            outputs.into_iter().flatten().map(|fd| Output::new(fd?)).collect::<io::Result<Vec<_>>>();
         let instance = Arc::new(Instance {
             function: Arc::clone(&self),
+            outputs: outputs.map_err(|error| error.to_string())?.into_iter().map(Arc::new).collect(),
             current: Mutex::new(None),
             kill: Notify::new(),
             started: Notify::new(),
             has_started: AtomicBool::new(false),
             is_ready: AtomicBool::new(true),
         });
+        for output in &instance.outputs {
+            let (output, function) = (Arc::clone(output), Arc::clone(&self));
+            tokio::spawn(async move { output.follow(&function).await });
+        }
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -243,17 +256,41 @@ impl Function {
     }
 }
 
-impl Function {
-    fn copy_lines(self: &Arc<Self>, stream: Option<impl AsyncRead + Unpin + Send + 'static>) {
-        let Some(stream) = stream else { return };
-        let function = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut lines = BufReader::new(stream).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                function.logged.fetch_add(line.len() as u64 + 1, Ordering::AcqRel);
-                (function.log)(&line);
+/// What an instance writes to standard output, or to standard error.
+struct Output {
+    pipe: pipe::Receiver,
+    /// The same pipe, for reading what is in it without asking the runtime whether it has seen it yet.
+    file: File,
+    /// The beginning of a line whose end has not been read yet.
+    begun: Mutex<Vec<u8>>,
+}
+
+impl Output {
+    fn new(pipe: OwnedFd) -> io::Result<Self> {
+        let file = File::from(pipe.try_clone()?);
+        Ok(Self { pipe: pipe::Receiver::from_owned_fd(pipe)?, file, begun: Mutex::default() })
+    }
+
+    /// Logs what is written until the instance ends.
+    async fn follow(&self, function: &Function) {
+        while self.pipe.readable().await.is_ok() {
+            match self.pipe.try_io(|| self.log_written(function)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                _ => break,
             }
-        });
+        }
+    }
+
+    /// Logs the lines that have been written so far. An error of the kind `WouldBlock` as long as there can be more.
+    fn log_written(&self, function: &Function) -> io::Result<()> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = (&self.file).read_to_end(&mut begun);
+        while let Some(end) = begun.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = begun.drain(..=end).collect();
+            function.logged.fetch_add(line.len() as u64, Ordering::AcqRel);
+            (function.log)(String::from_utf8_lossy(&line).trim_end());
+        }
+        read.map(|_| ())
     }
 }
 
@@ -353,6 +390,10 @@ fn deadline() -> Duration {
 fn finish(instance: &Instance, id: &str, answer: Result<Value, Broken>) -> Response {
     match instance.take_current(id) {
         Some(job) => {
+            // What it has written comes before its answer, so that whoever has the answer finds it in the log.
+            for output in &instance.outputs {
+                let _ = output.log_written(&instance.function);
+            }
             // It will ask for the next job in a moment; counted from now on, so that a caller
             // that follows at once does not find nobody ready.
             instance.set_ready(true);
