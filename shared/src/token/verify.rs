@@ -140,3 +140,57 @@ fn is_ours(header: &Header, wanted: &str) -> bool {
         && zip.is_none()
         && extras.inner().is_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::DecodingKey;
+    use jsonwebtoken::crypto::verify;
+
+    use super::*;
+
+    /// Project Wycheproof's `ecdsa_secp256r1_sha256_p1363_test.json`, a line for each: number, verdict, the key's
+    /// two coordinates, message and signature, base64url; `-` is empty. <https://github.com/C2SP/wycheproof>
+    const VECTORS: &str = include_str!("ecdsa_p256.txt");
+
+    fn is_good(x: &str, y: &str, message: &[u8], signature: &str) -> bool {
+        let key = DecodingKey::from_ec_components(x, y).expect("the coordinates are base64url");
+        verify(signature, message, &key, Algorithm::ES256).unwrap_or(false)
+    }
+
+    #[test]
+    fn signatures_are_judged_as_wycheproof_does() {
+        let mut count = 0;
+        for line in VECTORS.lines() {
+            let parts: Vec<_> = line.split(' ').map(|part| if part == "-" { "" } else { part }).collect();
+            let [number, verdict, x, y, message, signature] = parts[..] else { panic!("{line}") };
+            let message = data_encoding::BASE64URL_NOPAD.decode(message.as_bytes()).unwrap();
+            assert_eq!(is_good(x, y, &message, signature), verdict == "valid", "vector {number}");
+            count += 1;
+        }
+        assert_eq!(count, 262);
+    }
+
+    #[test]
+    fn the_example_of_rfc_7515_is_good_and_nothing_near_it() {
+        // RFC 7515 A.3.
+        let (x, y) =
+            ("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
+        let message = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt\
+                       cGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let signature =
+            "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+        assert!(is_good(x, y, message.as_bytes(), signature));
+        for at in 0..message.len() {
+            let mut changed = message.as_bytes().to_vec();
+            changed[at] ^= 1;
+            assert!(!is_good(x, y, &changed, signature), "byte {at} of the message");
+        }
+        let bytes = data_encoding::BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let changed = data_encoding::BASE64URL_NOPAD.encode(&changed);
+            assert!(!is_good(x, y, message.as_bytes(), &changed), "bit {bit} of the signature");
+        }
+    }
+}
