@@ -5,6 +5,7 @@ use shared::config::Environment;
 use shared::failure::Failure;
 use shared::identity;
 use shared::limits::{self, Counter};
+use shared::log::Level;
 use shared::mail::{Mail, Mailer};
 use shared::password;
 use shared::private::Private;
@@ -101,7 +102,7 @@ impl Recovery {
             self.mailer.send(enterprise, &person.email, &Mail::password_changed(enterprise.brand())).await
         {
             // The password is changed: the answer must say so, whatever becomes of the e-mail.
-            tracing::error!(target: "usher", request_id = call.request_id, cause = %failure, "mail");
+            call.log(Level::Error, "mail", &failure);
         }
         Ok(())
     }

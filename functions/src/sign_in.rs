@@ -17,6 +17,7 @@ use shared::config::Environment;
 use shared::failure::{Failure, Surface};
 use shared::identity::canonical;
 use shared::limits::{self, Counter};
+use shared::log::Level;
 use shared::password::{self, Match};
 use shared::pin;
 use shared::private::Private;
@@ -103,22 +104,20 @@ pub(crate) struct SignIn {
     seen_keys: SeenKeys,
     /// Which of an enterprise's counters to look at is asked before the enterprise is there.
     own_limits: OwnLimits,
-    /// For the log.
-    function: &'static str,
 }
 
 impl SignIn {
     /// On the Watch surface, by password or PIN.
-    pub(crate) async fn new(environment: &Environment, function: &'static str) -> Result<Self, Failure> {
+    pub(crate) async fn new(environment: &Environment) -> Result<Self, Failure> {
         let pepper = Some(secrets::pepper(environment).await?);
-        Ok(Self { pepper, ..Self::without_pins(environment, function, Surface::Watch) })
+        Ok(Self { pepper, ..Self::without_pins(environment, Surface::Watch) })
     }
 
     /// By password alone, and without a right to the pepper.
-    pub(crate) fn without_pins(environment: &Environment, function: &'static str, surface: Surface) -> Self {
+    pub(crate) fn without_pins(environment: &Environment, surface: Surface) -> Self {
         let (store, seen_keys, own_limits) =
             (Store::new(environment), SeenKeys::default(), OwnLimits::default());
-        Self { store, surface, pepper: None, seen_keys, own_limits, function }
+        Self { store, surface, pepper: None, seen_keys, own_limits }
     }
 
     /// Refuses a credential of a kind that the enterprise has not enabled.
@@ -212,7 +211,7 @@ impl SignIn {
             && let Err(failure) = self.rehash(&enterprise.id, &identity, secret, given).await
         {
             // The person is signed in; the next login tries again.
-            tracing::warn!(target: "usher", function = self.function, request_id = call.request_id, cause = %failure, "rehash");
+            call.log(Level::Warn, "rehash", &failure);
         }
         Ok(())
     }
@@ -289,7 +288,7 @@ impl SignIn {
     ) {
         let given = counters.into_iter().map(|counter| self.store.give_back(counter, operation));
         for failed in join_all(given).await.into_iter().filter_map(Result::err) {
-            tracing::warn!(target: "usher", function = self.function, request_id = call.request_id, cause = %failed, "give back");
+            call.log(Level::Warn, "give back", &failed);
         }
     }
 

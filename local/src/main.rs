@@ -1,5 +1,6 @@
 //! `cargo run`: the whole of Usher on this machine.
 
+use std::io::{Write, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    shared::log::init(std::io::stderr);
+    shared::log::divert(|line| _ = stderr().write_all(line));
     shared::log::hide_panics();
     match start(arguments).await {
         Ok(stack) => {

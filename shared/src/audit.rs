@@ -4,31 +4,46 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
+
+use crate::log::{self, Level};
+
 /// What a call turned out to be about, as far as it got. An id that a client sent is noted before it has
 /// been proven: the outcome tells whether it was.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct About {
     /// How the call ended, where that is not what its HTTP status says.
+    #[serde(skip)]
     pub outcome: Option<Outcome>,
     /// The caller's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The enterprise.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub enterprise: Option<String>,
     /// The API key's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
     /// The id of whoever acts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The session by which they act, or that they opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     /// More of what happened, as `password` or `approved`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<&'static str>,
     /// Why it was refused, where the outcome leaves that open.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
     /// What was acted upon, where that is somebody or something else, as `user`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<&'static str>,
     /// Its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub object_id: Option<String>,
     /// How many that ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<u64>,
 }
 
@@ -56,7 +71,8 @@ impl Notes {
 }
 
 /// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It was done.
     Success,
@@ -85,21 +101,10 @@ impl Outcome {
             _ => Self::Error,
         }
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Pending => "pending",
-            Self::Invalid => "invalid",
-            Self::Denied => "denied",
-            Self::Limited => "limited",
-            Self::Error => "error",
-        }
-    }
 }
 
 /// One line about one call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Line<'a> {
     /// What happened, as `sign_in`.
     pub event: &'static str,
@@ -110,43 +115,26 @@ pub struct Line<'a> {
     /// The id that the client has in `X-Request-Id`.
     pub request_id: &'a str,
     /// The API's status code, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status_code: Option<&'a str>,
     /// The HTTP status, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<u16>,
     /// How long it took.
     pub milliseconds: u64,
     /// Why it is our fault, where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<&'a str>,
+    /// What it was about.
+    #[serde(flatten)]
+    pub about: &'a About,
 }
 
 impl Line<'_> {
     /// Writes the line.
-    pub fn write(&self, about: &About) {
-        let Line { event, outcome, function, request_id, status_code, http, milliseconds, cause } = *self;
-        let outcome = about.outcome.unwrap_or(outcome).name();
-        let About {
-            source,
-            enterprise,
-            api_key,
-            user,
-            session,
-            detail,
-            reason,
-            object,
-            object_id,
-            ended,
-            ..
-        } = about;
-        // The level is part of what a tracing macro makes, so it cannot be an argument.
-        macro_rules! line {
-            ($level:ident) => {
-                tracing::$level!(
-                    target: "usher", event, outcome, function, request_id, source, status_code, http,
-                    milliseconds, enterprise, api_key, user, session, detail, reason, object, object_id,
-                    ended, cause, "call"
-                )
-            };
-        }
-        if cause.is_some() { line!(error) } else { line!(info) }
+    pub fn write(mut self) {
+        self.outcome = self.about.outcome.unwrap_or(self.outcome);
+        let level = if self.cause.is_some() { Level::Error } else { Level::Info };
+        log::write(level, "call", &self);
     }
 }

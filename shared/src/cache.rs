@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use lambda_http::BoxFuture;
+use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::failure::Failure;
+use crate::log::{self, Level};
 
 /// The age in seconds at which a value is fetched again.
 const REFRESH_AFTER: i64 = 5 * 60;
@@ -110,7 +112,7 @@ impl<T: Send + Sync + 'static> Cached<T> {
         if let Err(failure) = self.fetch().await {
             // Old enough for the next call to try again.
             self.fetched_at.store(claimed_at.saturating_sub(REFRESH_AFTER), Ordering::Release);
-            tracing::warn!(target: "usher", cause = %failure, "refresh failed");
+            log::write(Level::Warn, "refresh failed", &json!({ "cause": failure.to_string() }));
         }
     }
 

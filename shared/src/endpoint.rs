@@ -10,12 +10,13 @@ use lambda_http::http::header::{Entry, SET_COOKIE};
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Error, Request, RequestExt, service_fn};
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::audit::{Line, Outcome};
 use crate::config::Environment;
 use crate::failure::{Failure, Surface};
-use crate::log;
+use crate::log::{self, Level};
 use crate::reply::Reply;
 use crate::request::Call;
 
@@ -77,8 +78,9 @@ pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response
         http: Some(reply.http()),
         milliseconds: milliseconds_since(started),
         cause: cause.as_deref(),
+        about: &call.notes.about(),
     };
-    line.write(&call.notes.about());
+    line.write();
     reply.into_response(&call.request_id)
 }
 
@@ -106,9 +108,9 @@ pub fn serve<E: Endpoint>() -> Result<(), Error> {
     start(
         E::NAME,
         async |environment| E::build(environment).await,
-        async |endpoint| {
-            // Boxed: the types of all that is nested here are deeper than the compiler follows.
-            lambda_runtime::run(service_fn(move |event| Box::pin(invoke(Arc::clone(&endpoint), event)))).await
+        // Boxed: the types of all that is nested here are deeper than the compiler follows.
+        |endpoint| {
+            lambda_runtime::run(service_fn(move |event| Box::pin(invoke(Arc::clone(&endpoint), event))))
         },
     )
 }
@@ -136,12 +138,11 @@ async fn invoke<E: Endpoint>(
 
 /// What all binaries begin with: the log, the runtime, the environment, and what the function keeps
 /// between calls.
-pub(crate) fn start<T>(
+pub(crate) fn start<T, Run: Future<Output = Result<(), Error>> + Send + 'static>(
     name: &'static str,
     build: impl AsyncFnOnce(&Environment) -> Result<T, Failure>,
-    run: impl AsyncFnOnce(Arc<T>) -> Result<(), Error>,
+    run: impl FnOnce(Arc<T>) -> Run,
 ) -> Result<(), Error> {
-    log::init(std::io::stdout);
     log::hide_panics();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -150,9 +151,11 @@ pub(crate) fn start<T>(
             Err(failure) => Err(failure),
         };
         match function {
-            Ok(function) => run(Arc::new(function)).await,
+            // In a task of its own: the runtime wakes its main future through the kernel, each time.
+            Ok(function) => tokio::spawn(run(Arc::new(function))).await?,
             Err(failure) => {
-                tracing::error!(target: "usher", function = name, cause = %failure, "init");
+                let fields = json!({ "function": name, "cause": failure.to_string() });
+                log::write(Level::Error, "init", &fields);
                 Err("the function could not start; its log says why".into())
             }
         }

@@ -1,36 +1,71 @@
 //! Structured logs: one JSON object a line on standard output, where Lambda picks it up.
 //!
-//! Only events with the target `usher` are written. The AWS SDK's own events are not, at any
-//! level, since its debug output holds whole requests.
+//! Only what is written here is logged. Nobody listens to the events of the AWS SDK, since its debug output
+//! holds whole requests: docs/decisions/0007.
 
+use std::io::{self, Write};
 use std::panic;
+use std::sync::OnceLock;
+use std::time::SystemTime;
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt, registry};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use serde::Serialize;
+use serde_json::json;
 
-/// Sends this process's log to `writer`: standard output on Lambda. A second call changes nothing.
-pub fn init<W>(writer: W)
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    let layer = fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false)
-        .with_writer(writer)
-        .with_filter(Targets::new().with_target("usher", LevelFilter::INFO));
-    let _ = registry().with(layer).try_init();
+/// What takes a line, its end included.
+type Writer = Box<dyn Fn(&[u8]) + Send + Sync>;
+
+static WRITER: OnceLock<Writer> = OnceLock::new();
+
+/// How grave a line is. An alarm rings at `ERROR`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Level {
+    /// As it should be.
+    Info,
+    /// Something failed that nobody waited for.
+    Warn,
+    /// Our fault.
+    Error,
+}
+
+#[derive(Serialize)]
+struct Entry<'a, F> {
+    timestamp: String,
+    level: Level,
+    message: &'a str,
+    #[serde(flatten)]
+    fields: &'a F,
+}
+
+/// Sends this process's log to `writer` instead of standard output. A second call changes nothing.
+pub fn divert(writer: impl Fn(&[u8]) + Send + Sync + 'static) {
+    let _ = WRITER.set(Box::new(writer));
+}
+
+/// Writes a line: `message` with fields, a structure or map.
+pub fn write(level: Level, message: &str, fields: &impl Serialize) {
+    let entry = Entry { timestamp: timestamp(), level, message, fields };
+    // Neither fails: keys are strings, and where standard output is gone there is nobody to tell.
+    let Ok(mut line) = serde_json::to_vec(&entry) else { return };
+    line.push(b'\n');
+    match WRITER.get() {
+        Some(writer) => writer(&line),
+        None => _ = io::stdout().write_all(&line),
+    }
 }
 
 /// Sends panics to the log: place only, since a panic's text can quote a value.
 pub fn hide_panics() {
     panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(target: "usher", place, "panic");
+        let place = panic.location().map(ToString::to_string);
+        write(Level::Error, "panic", &json!({ "place": place }));
     }));
+}
+
+/// Now, as `2026-11-27T10:20:30.456Z`.
+#[expect(clippy::disallowed_methods, reason = "when a line is written is by the machine's clock")]
+fn timestamp() -> String {
+    DateTime::from(SystemTime::now()).fmt(Format::DateTime).unwrap_or_default()
 }

@@ -7,11 +7,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use lambda_http::http::header;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
+use serde_json::json;
 
 use crate::api_key::PresentedKey;
 use crate::audit::Notes;
 use crate::body::{Invalid, MAX_BYTES, Object};
 use crate::failure::Failure;
+use crate::log::{self, Level};
 use crate::private::Private;
 use crate::token::opaque::OpaqueToken;
 
@@ -67,6 +69,11 @@ impl Call {
             host: host(gateway.domain_name.as_deref().unwrap_or_default()),
             request,
         }
+    }
+
+    /// Logs what went wrong beside the call, which has its answer all the same.
+    pub fn log(&self, level: Level, what: &str, cause: &impl fmt::Display) {
+        log::write(level, what, &json!({ "request_id": self.request_id, "cause": cause.to_string() }));
     }
 
     fn authorization(&self) -> Option<&str> {

@@ -63,8 +63,9 @@ pub async fn invoke<T: Triggered>(function: Arc<T>, event: LambdaEvent<Value>) -
         http: None,
         milliseconds: milliseconds_since(started),
         cause: cause.as_deref(),
+        about: &notes.about(),
     };
-    line.write(&notes.about());
+    line.write();
     answer.map_err(|_| "the function failed; its log says why".into())
 }
 
@@ -76,9 +77,9 @@ pub fn serve<T: Triggered>() -> Result<(), Error> {
     start(
         T::NAME,
         async |environment| T::build(environment).await,
-        async |function| {
-            // Boxed: the types of all that is nested here are deeper than the compiler follows.
-            lambda_runtime::run(service_fn(move |event| Box::pin(invoke(Arc::clone(&function), event)))).await
+        // Boxed: the types of all that is nested here are deeper than the compiler follows.
+        |function| {
+            lambda_runtime::run(service_fn(move |event| Box::pin(invoke(Arc::clone(&function), event))))
         },
     )
 }

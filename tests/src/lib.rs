@@ -22,7 +22,6 @@ pub mod provider;
 
 use std::collections::BTreeSet;
 use std::env;
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
@@ -43,19 +42,6 @@ static LOG: Mutex<String> = Mutex::new(String::new());
 
 fn log() -> MutexGuard<'static, String> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-struct LogWriter;
-
-impl io::Write for LogWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        log().push_str(&String::from_utf8_lossy(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// A running stack.
@@ -90,7 +76,8 @@ impl App {
         static LOG_TO_MEMORY: Once = Once::new();
         // A folder is for the embedded store.
         let dynamodb = env::var("USHER_DYNAMODB").ok().filter(|_| data.is_none());
-        LOG_TO_MEMORY.call_once(|| shared::log::init(|| LogWriter));
+        LOG_TO_MEMORY
+            .call_once(|| shared::log::divert(|line| log().push_str(&String::from_utf8_lossy(line))));
         let log_before = log().len();
         let app = Self {
             stack: Stack::start(Options {

@@ -43,7 +43,7 @@ impl Endpoint for Login {
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         let issuer = Issuer::new(environment).await?;
-        Ok(Self { sign_in: SignIn::without_pins(environment, Self::NAME, Self::SURFACE), issuer })
+        Ok(Self { sign_in: SignIn::without_pins(environment, Self::SURFACE), issuer })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {

@@ -14,6 +14,7 @@ use shared::crypto;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
 use shared::identity::{self, canonical};
+use shared::log::Level;
 use shared::oidc::client_secrets::ClientSecrets;
 use shared::oidc::id_token::Person;
 use shared::oidc::{Providers, Refusal, Returned};
@@ -155,7 +156,7 @@ impl Endpoint for SsoLogin {
             // Nobody could be asked: it can be tried again.
             Err(Failure::Internal(_)) => {
                 if let Err(failed) = self.store.release_sso(&state_key, &operation).await {
-                    tracing::warn!(target: "usher", function = Self::NAME, request_id = call.request_id, cause = %failed, "release");
+                    call.log(Level::Warn, "release", &failed);
                 }
             }
             Err(_) => self.store.end_sso(&state_key, &operation).await?,

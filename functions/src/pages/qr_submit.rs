@@ -33,7 +33,7 @@ impl Endpoint for QrSubmit {
     const SURFACE: Surface = Surface::Page;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        let sign_in = SignIn::new(environment, Self::NAME).await?;
+        let sign_in = SignIn::new(environment).await?;
         Ok(Self { sign_in, cookie: CsrfCookie::new(environment) })
     }
 

@@ -16,6 +16,7 @@ use shared::crypto;
 use shared::endpoint::Endpoint;
 use shared::failure::Failure;
 use shared::limits::{self, Budget};
+use shared::log::Level;
 use shared::otp;
 use shared::reply::Reply;
 use shared::request::Call;
@@ -224,9 +225,9 @@ impl Request {
     }
 }
 
-/// Notes what could not be done, and what nobody waits for.
+/// Logs what could not be done, and what nobody waits for.
 fn warn(call: &Call, what: &str, error: Option<store::Error>) {
     if let Some(error) = error {
-        tracing::warn!(target: "usher", function = Request::NAME, request_id = call.request_id, cause = %error, "{what}");
+        call.log(Level::Warn, what, &error);
     }
 }

@@ -48,7 +48,7 @@ impl Endpoint for Authenticate {
     const SURFACE: Surface = Surface::Vidizmo;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        Ok(Self { sign_in: SignIn::without_pins(environment, Self::NAME, Self::SURFACE) })
+        Ok(Self { sign_in: SignIn::without_pins(environment, Self::SURFACE) })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {

@@ -15,6 +15,7 @@ use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
 use shared::identity::{self, canonical};
 use shared::limits;
+use shared::log::Level;
 use shared::mail::{Mail, Mailer};
 use shared::private::Private;
 use shared::reply::Reply;
@@ -107,7 +108,7 @@ impl Endpoint for ForgotPassword {
             // A failure is said to the log and not to the caller: a known address must answer as an
             // unknown one does, and at the same time.
             if let Err(unsent) = &sent {
-                tracing::error!(target: "usher", function = Self::NAME, request_id = call.request_id, cause = %unsent, "mail");
+                call.log(Level::Error, "mail", unsent);
             }
             // What SES refused can be asked for again; what it left open may be on its way.
             if let Err(Unsent::Refused(_)) = sent {

@@ -37,8 +37,7 @@ impl Endpoint for Login {
     const PATH: &'static str = "/v2/watch/auth/login";
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        let (issuer, sign_in) =
-            tokio::try_join!(Issuer::new(environment), SignIn::new(environment, Self::NAME))?;
+        let (issuer, sign_in) = tokio::try_join!(Issuer::new(environment), SignIn::new(environment))?;
         Ok(Self { sign_in, issuer })
     }
 

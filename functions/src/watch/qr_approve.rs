@@ -69,7 +69,7 @@ impl Endpoint for QrApprove {
     const PATH: &'static str = "/v2/watch/auth/login/qr";
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        let sign_in = SignIn::new(environment, Self::NAME).await?;
+        let sign_in = SignIn::new(environment).await?;
         let keys = keys::public(&sign_in.store).await?;
         Ok(Self { sign_in, verifier: Verifier::new(keys, &environment.public_url, &[Surface::Watch]) })
     }

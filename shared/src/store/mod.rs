@@ -134,8 +134,8 @@ impl Store {
     /// # Errors
     /// When `DynamoDB` does not answer, or not in full.
     pub async fn read<const N: usize>(&self, keys: [&Key; N]) -> Result<[Option<Attributes>; N], Error> {
-        let items = self.fetch(&keys).await?;
-        Ok(keys.map(|key| items.iter().find(|item| key.names(item)).cloned()))
+        let mut items = self.fetch(&keys).await?;
+        Ok(keys.map(|key| take(&mut items, key)))
     }
 
     /// [`Store::read`] where the number of keys is not known beforehand.
@@ -143,8 +143,8 @@ impl Store {
     /// # Errors
     /// As [`Store::read`].
     pub async fn read_all(&self, keys: &[&Key]) -> Result<Vec<Option<Attributes>>, Error> {
-        let items = self.fetch(keys).await?;
-        Ok(keys.iter().map(|key| items.iter().find(|item| key.names(item)).cloned()).collect())
+        let mut items = self.fetch(keys).await?;
+        Ok(keys.iter().map(|key| take(&mut items, key)).collect())
     }
 
     async fn fetch(&self, keys: &[&Key]) -> Result<Vec<Attributes>, Error> {
@@ -182,6 +182,11 @@ impl Store {
         }
         Err(Error("BatchGetItem left keys unprocessed".into()))
     }
+}
+
+/// The item of a key, taken out of those that came back in any order.
+fn take(items: &mut Vec<Attributes>, key: &Key) -> Option<Attributes> {
+    items.iter().position(|item| key.names(item)).map(|at| items.swap_remove(at))
 }
 
 /// An item's attributes: `value`'s fields and the key.
