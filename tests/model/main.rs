@@ -1,0 +1,8 @@
+//! The protocols as models whose every state is visited: messages are lost, arrive twice and late, handlers
+//! die between two calls of the table, and time passes meanwhile.
+//!
+//! A model's item has what the code's conditional writes ask for; what the code decides from an item that it has
+//! read is decided here by the same functions.
+
+mod pairing;
+mod refresh;
