@@ -32,4 +32,10 @@ mod tests {
         assert_ne!(hash("acme", "K7QX-93WD"), hash("acme", "K7QX-93WE"));
         assert_ne!(hash("acme", "K7QX-93WD"), hash("orbit", "K7QX-93WD"));
     }
+
+    #[test]
+    fn without_the_pepper_a_hash_says_nothing() {
+        let pin = "K7QX-93WD".into();
+        assert_ne!(lookup_hash(b"pepper", "acme", &pin), lookup_hash(b"another", "acme", &pin));
+    }
 }

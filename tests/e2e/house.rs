@@ -131,6 +131,26 @@ fn the_readme_lists_every_endpoint() {
 }
 
 #[test]
+fn the_tests_that_the_security_page_names_are_there() {
+    let page = read("docs/security.md");
+    let (_, table) = page.split_once("## Requirement by requirement").unwrap();
+    let mut count = 0;
+    for row in table.lines().filter(|line| line.starts_with('|')) {
+        let mut file = String::new();
+        // What stands between backticks is every second part: a file, and then what is in it.
+        for quoted in row.split('`').skip(1).step_by(2) {
+            if root().join(quoted).is_file() {
+                file = read(quoted);
+            } else if quoted.matches('_').count() > 1 && !quoted.contains(' ') {
+                assert!(file.contains(&format!("fn {quoted}")), "{quoted} in {row}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 200, "{count} names were found");
+}
+
+#[test]
 fn the_log_s_page_lists_every_event_with_its_functions() {
     let page = read("docs/audit.md");
     let mut events: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

@@ -2,6 +2,8 @@
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use data_encoding::BASE64URL_NOPAD;
+use jsonwebtoken::crypto::sign;
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -77,6 +79,66 @@ async fn headers_that_ask_for_another_verification_are_refused() {
     let zero = format!("{signed}.{}", BASE64URL_NOPAD.encode(&[0; 64]));
     expect_refused_as_access(&app, &zero, "an all-zero signature").await;
     expect_still_alive(&app, &tokens).await;
+}
+
+/// A token with whatever header.
+fn with_any_header(header: &Value, claims: &Value, key: &EncodingKey) -> String {
+    let message = format!("{}.{}", encoded(header), encoded(claims));
+    let signature = sign(message.as_bytes(), key, Algorithm::ES256).unwrap();
+    format!("{message}.{signature}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_token_brings_counts_for_nothing() {
+    let app = App::start().await;
+    let tokens = app.ana().await;
+    let (kid, claims) = (part(&tokens.token, 0)["kid"].clone(), part(&tokens.token, 1));
+    let foreign = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let key = EncodingKey::from_ec_der(foreign.to_pkcs8v1().unwrap().as_ref());
+    let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap()).unwrap();
+    for name in [kid.as_str(), Some("of-the-attacker"), None] {
+        jwk["kid"] = json!(name);
+        for (field, value) in [
+            ("jwk", jwk.clone()),
+            ("jku", json!("https://attacker.example/jwks.json")),
+            ("x5u", json!("https://attacker.example/chain.pem")),
+        ] {
+            let mut header = json!({ "alg": "ES256", "typ": "at+jwt", field: value });
+            if let Some(name) = name {
+                header["kid"] = json!(name);
+            }
+            expect_refused_as_access(&app, &with_any_header(&header, &claims, &key), field).await;
+        }
+    }
+    expect_still_alive(&app, &tokens).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_header_asks_for_beyond_ours_is_refused_even_when_the_signature_is_ours() {
+    let app = App::start().await;
+    let tokens = app.ana().await;
+    let claims = part(&tokens.token, 1);
+    let (name, pkcs8) = app.signing_key().await;
+    let key = EncodingKey::from_ec_der(&pkcs8);
+    let ours = json!({ "alg": "ES256", "typ": "at+jwt", "kid": name });
+    let same = with_any_header(&ours, &claims, &key);
+    app.authorized(&same).get("/v2/watch/auth/session").await.expect(200, "W0000");
+    let jwks = app.anonymous().get("/.well-known/jwks.json").await;
+    for (field, value) in [
+        ("crit", json!(["exp"])),
+        ("crit", json!(["b64"])),
+        ("b64", json!(false)),
+        ("jwk", jwks.body["keys"][0].clone()),
+        ("jku", json!("https://attacker.example/jwks.json")),
+        ("x5c", json!(["MIIB"])),
+        ("zip", json!("DEF")),
+        ("cty", json!("JWT")),
+        ("nonce", json!("n")),
+    ] {
+        let mut header = ours.clone();
+        header[field] = value;
+        expect_refused_as_access(&app, &with_any_header(&header, &claims, &key), field).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

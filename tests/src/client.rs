@@ -305,7 +305,10 @@ impl Answer {
         assert_eq!(retry_after.is_ok_and(|seconds| seconds > 0), http == 429, "{self:?}");
         let is_admin = status_code.starts_with('A');
         if http >= 400 {
-            assert!(self.body[if is_admin { "status_message" } else { "detail" }].is_string(), "{self:?}");
+            let said = &self.body[if is_admin { "status_message" } else { "detail" }];
+            assert!(said.is_string(), "{self:?}");
+            // What has failed is in the log.
+            assert_eq!(said == "Server error", http == 500, "{self:?}");
             assert_eq!(self.body.as_object().map(serde_json::Map::len), Some(2), "{self:?}");
         } else if is_admin {
             assert_eq!(self.body["status_message"], "success", "{self:?}");

@@ -14,6 +14,17 @@ async fn a_viewer_signs_in_by_name_or_address_however_they_are_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_pin_stands_in_the_table() {
+    let app = App::start().await;
+    app.watch().login_by_pin("K7QX-93WD").await.expect(200, "W0000");
+    let table = app.table_text().await;
+    for pin in ["K7QX93WD", "K7QX-93WD"] {
+        let plain_hash = shared::crypto::sha256_hex(pin.as_bytes());
+        assert!(!table.contains(pin) && !table.contains(&plain_hash), "{pin}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_access_token_says_what_rfc_9068_asks_for() {
     let app = App::start().await;
     let tokens = app.ana().await;

@@ -1,7 +1,9 @@
 //! `POST /v2/watch/auth/reset-password`
 
 use serde_json::json;
-use tests::{ANA, App, Client, at_once, count};
+use tests::{ANA, App, Client, OLGA, at_once, count};
+
+use crate::authorizer;
 
 const NEW: &str = "seven reels of nitrate film";
 
@@ -35,6 +37,36 @@ async fn a_code_sets_a_password_once_ends_all_sessions_and_the_person_is_told() 
     let told = app.last_email("Ana@acme.example").unwrap();
     assert_eq!(told.subject, "Your password for Acme & Daughters was changed");
     assert!(!told.text.contains("/reset/"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_ends_the_sessions_of_all_surfaces() {
+    let app = App::start().await;
+    let admin = app.olga().await;
+    let opaque = app.vidizmo().authenticate("olga@acme.example", OLGA).await.opaque();
+    let vidizmo = app.vidizmo().bearing(&opaque);
+    vidizmo.user("olga@acme.example").await.expect_value();
+    let body = json!({ "email": "olga@acme.example" });
+    app.watch().post("/v2/watch/auth/forgot-password", body).await.expect(200, "W0000");
+    reset(&app.watch(), &app.reset_code("olga@acme.example"), NEW).await.expect(200, "W0000");
+
+    app.authorized(&admin.token).get("/v1/admin/auth/session").await.expect(401, "A2003");
+    app.admin().admin_refresh(&admin.refresh_token).await.expect(401, "A2003");
+    vidizmo.user("olga@acme.example").await.expect_exception(400, "ExpiredAccessTokenException");
+    vidizmo.refresh_opaque().await.expect_exception(400, "ExpiredAccessTokenException");
+    let denied = app.stack.invoke("authorizer", authorizer::event(&app, &admin.token)).await.unwrap();
+    assert_eq!(denied["isAuthorized"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_asks_for_as_long_a_password_as_the_enterprise_does() {
+    let app = App::changed(|document| {
+        document["enterprises"][0]["settings"]["password_min_length"] = json!(30);
+    })
+    .await;
+    let code = code(&app).await;
+    reset(&app.watch(), &code, "twenty-nine characters, alas!").await.expect_invalid("new_password");
+    reset(&app.watch(), &code, "thirty characters are enough!!").await.expect(200, "W0000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
