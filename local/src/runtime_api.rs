@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -217,19 +218,19 @@ impl Function {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("{} does not start: {error}", self.name))?;
-        self.instances.fetch_add(1, Ordering::AcqRel);
-        self.ready.fetch_add(1, Ordering::AcqRel);
-        let process = child.id().unwrap_or_default();
-        self.newest.store(process, Ordering::Release);
         let outputs = [
             child.stdout.take().map(ChildStdout::into_owned_fd),
             child.stderr.take().map(ChildStderr::into_owned_fd),
         ];
-        let outputs =
-            outputs.into_iter().flatten().map(|fd| Output::new(fd?)).collect::<io::Result<Vec<_>>>();
+        let outputs = outputs.into_iter().flatten().map(|fd| Ok(Arc::new(Output::new(fd?)?)));
+        let outputs = outputs.collect::<io::Result<Vec<_>>>().map_err(|error| error.to_string())?;
+        self.instances.fetch_add(1, Ordering::AcqRel);
+        self.ready.fetch_add(1, Ordering::AcqRel);
+        let process = child.id().unwrap_or_default();
+        self.newest.store(process, Ordering::Release);
         let instance = Arc::new(Instance {
             function: Arc::clone(&self),
-            outputs: outputs.map_err(|error| error.to_string())?.into_iter().map(Arc::new).collect(),
+            outputs,
             current: Mutex::new(None),
             kill: Notify::new(),
             started: Notify::new(),
@@ -279,6 +280,10 @@ impl Output {
                 _ => break,
             }
         }
+        let rest = mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner));
+        if !rest.is_empty() {
+            (function.log)(&String::from_utf8_lossy(&rest));
+        }
     }
 
     /// Logs the lines that have been written so far. An error of the kind `WouldBlock` as long as there can be more.
@@ -295,6 +300,13 @@ impl Output {
 }
 
 impl Instance {
+    /// Logs what it has written: before its answer, so that whoever has the answer finds it in the log.
+    fn log_written(&self) {
+        for output in &self.outputs {
+            let _ = output.log_written(&self.function);
+        }
+    }
+
     fn take_current(&self, id: &str) -> Option<Job> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.take_if(|job| job.request_id == id)
@@ -324,6 +336,7 @@ impl Instance {
                 "ended".to_owned()
             }
         };
+        self.log_written();
         let function = &self.function;
         function.instances.fetch_sub(1, Ordering::AcqRel);
         self.set_ready(false);
@@ -390,10 +403,7 @@ fn deadline() -> Duration {
 fn finish(instance: &Instance, id: &str, answer: Result<Value, Broken>) -> Response {
     match instance.take_current(id) {
         Some(job) => {
-            // What it has written comes before its answer, so that whoever has the answer finds it in the log.
-            for output in &instance.outputs {
-                let _ = output.log_written(&instance.function);
-            }
+            instance.log_written();
             // It will ask for the next job in a moment; counted from now on, so that a caller
             // that follows at once does not find nobody ready.
             instance.set_ready(true);

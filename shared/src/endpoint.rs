@@ -151,8 +151,12 @@ pub(crate) fn start<T, Run: Future<Output = Result<(), Error>> + Send + 'static>
             Err(failure) => Err(failure),
         };
         match function {
-            // In a task of its own: the runtime wakes its main future through the kernel, each time.
-            Ok(function) => tokio::spawn(run(Arc::new(function))).await?,
+            // In a task of its own: each time its main future is woken, the runtime asks the kernel for news first.
+            Ok(function) => {
+                let served = tokio::spawn(run(Arc::new(function))).await;
+                // Not the error itself, which has a panic's text.
+                served.unwrap_or_else(|_| Err("the runtime ended; its log says where".into()))
+            }
             Err(failure) => {
                 let fields = json!({ "function": name, "cause": failure.to_string() });
                 log::write(Level::Error, "init", &fields);

@@ -64,7 +64,7 @@ pub fn hide_panics() {
     }));
 }
 
-/// Now, as `2026-11-27T10:20:30.456Z`.
+/// Now, as `2026-11-27T10:20:30.456789Z`, without zeros at the end.
 #[expect(clippy::disallowed_methods, reason = "when a line is written is by the machine's clock")]
 fn timestamp() -> String {
     DateTime::from(SystemTime::now()).fmt(Format::DateTime).unwrap_or_default()
