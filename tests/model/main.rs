@@ -2,7 +2,8 @@
 //! die between two calls of the table, and time passes meanwhile.
 //!
 //! A model's item has what the code's conditional writes ask for; what the code decides from an item that it has
-//! read is decided here by the same functions.
+//! read is decided by the same functions where it has some for it: `already_spent` of a session, and of a pairing
+//! when the next poll is taken.
 
 mod pairing;
 mod refresh;

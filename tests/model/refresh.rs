@@ -269,12 +269,10 @@ impl Model for Rotation {
                 "a session ends for a token that came too late, and for nothing else",
                 |_, state: &State| !state.item.is_ended || state.was_reused,
             ),
-            Property::always("no token is ahead of the table", |_, state: &State| {
-                state.held.values().all(|held| *held <= state.item.current)
-            }),
-            Property::sometimes("a lost answer is found again", |_, state: &State| state.was_found),
+            Property::sometimes("the same answer is given again", |_, state: &State| state.was_found),
             Property::sometimes("the thief and the client end the session together", |_, state: &State| {
-                state.item.is_ended && state.held.get(&Who::Thief) != state.held.get(&Who::Client)
+                let [client, thief] = [Who::Client, Who::Thief].map(|who| state.held.get(&who));
+                state.item.is_ended && thief.is_some() && thief != client
             }),
             Property::sometimes("two rotations in a row", |_, state: &State| state.item.current == 2),
         ]

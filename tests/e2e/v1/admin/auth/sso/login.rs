@@ -55,6 +55,25 @@ async fn a_state_is_used_once_whatever_comes_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_state_of_another_enterprise_is_refused_and_stays_good() {
+    const ORBITS: &str = "usk_orbit_orbit-admin_0000000000000000000000000000adminO";
+    let studio = Studio::changed(|document| {
+        let sso = document["enterprises"][0]["sso"].clone();
+        let orbit = &mut document["enterprises"][1];
+        orbit["sso"] = sso;
+        let key = json!({ "id": "orbit-admin", "key": ORBITS, "surface": "admin" });
+        orbit["api_keys"].as_array_mut().unwrap().push(key);
+    })
+    .await;
+    let begun = studio.begin().await;
+    let code = studio.provider.sign_in(&begun.redirect, OLGA_AT, "olga-1");
+    let orbit = studio.app.authorized(&format!("Bearer {ORBITS}"));
+    orbit.post(LOGIN, body(&begun, OLGA_AT, &code)).await.expect(401, "A2002");
+    assert_eq!(studio.provider.calls("token"), 0);
+    studio.login(&begun, OLGA_AT, &code).await.expect(200, "A0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_32_at_once_with_one_state_one_wins() {
     let studio = Arc::new(Studio::open().await);
     studio.sign_in(OLGA_AT, "olga-1").await.expect(200, "A0000");
