@@ -1,5 +1,6 @@
 //! What Usher costs in time, memory, bytes and money, held against floors and peers.
 
+mod alike;
 mod check;
 mod cost;
 mod event;
@@ -50,6 +51,12 @@ enum What {
         #[arg(long, default_value_t = 4, value_name = "MS")]
         delay: u64,
     },
+    /// Writes docs/enumeration.md: whether an answer or its time tells who has an account.
+    Alike {
+        /// A folder with the functions' binaries, instead of building them.
+        #[arg(long, value_name = "DIR")]
+        binaries: Option<PathBuf>,
+    },
     /// Simulates a second of logins, and writes into docs/growth.md how much the busiest items get.
     Growth,
     /// Fails when a zip of two functions, or the calls that they make, are more than their goals, or the simulation
@@ -74,6 +81,7 @@ async fn main() -> ExitCode {
             run(binaries, without_peers, Duration::from_millis(delay)).await
         }
         What::Cost { binaries, delay } => cost(binaries, Duration::from_millis(delay)).await,
+        What::Alike { binaries } => alike(binaries).await,
         What::Growth => growth::run(&root()),
         What::Check { binaries } => check::run(&binaries).await,
         What::Size { function } => size::contents(&function).map(|text| {
@@ -121,6 +129,11 @@ async fn run(binaries: Option<PathBuf>, without_peers: bool, delay: Duration) ->
 async fn cost(binaries: Option<PathBuf>, delay: Duration) -> Result<bool, String> {
     let shipped = binaries.map_or_else(build, Ok)?;
     cost::run(&root(), &shipped, delay, &date()?).await
+}
+
+async fn alike(binaries: Option<PathBuf>) -> Result<bool, String> {
+    let shipped = binaries.map_or_else(build, Ok)?;
+    alike::run(&root(), &shipped, &date()?).await
 }
 
 /// Builds the functions as they ship, by themselves: built together with this program, they would have

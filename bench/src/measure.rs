@@ -49,7 +49,7 @@ pub(crate) async fn stack() -> App {
 }
 
 /// The `Authorization` header of an API key of the tests' document.
-fn key(id: &str) -> Result<String, String> {
+pub(crate) fn key(id: &str) -> Result<String, String> {
     let document: Value = serde_json::from_str(DOCUMENT).map_err(|error| error.to_string())?;
     let mut keys = document["enterprises"][0]["api_keys"].as_array().into_iter().flatten();
     let key = keys.find(|key| key["id"] == id).and_then(|key| key["key"].as_str());
