@@ -6,11 +6,10 @@
 //! starts them: when an invocation finds none that is idle. One that crashes, or that passes an
 //! invocation's deadline and is killed, fails that invocation; the next one gets a new instance.
 
+mod output;
+
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::mem;
-use std::os::fd::OwnedFd;
+use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -26,10 +25,10 @@ use axum::routing::{get, post};
 use lambda_http::BoxFuture;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
 
+use self::output::Output;
 use crate::Log;
 
 /// How long an invocation may take, as in `template.yaml`.
@@ -254,48 +253,6 @@ impl Function {
             server.abort();
         });
         Ok((instance, process))
-    }
-}
-
-/// What an instance writes to standard output, or to standard error.
-struct Output {
-    pipe: pipe::Receiver,
-    /// The same pipe, for reading what is in it without asking the runtime whether it has seen it yet.
-    file: File,
-    /// The beginning of a line whose end has not been read yet.
-    begun: Mutex<Vec<u8>>,
-}
-
-impl Output {
-    fn new(pipe: OwnedFd) -> io::Result<Self> {
-        let file = File::from(pipe.try_clone()?);
-        Ok(Self { pipe: pipe::Receiver::from_owned_fd(pipe)?, file, begun: Mutex::default() })
-    }
-
-    /// Logs what is written until the instance ends.
-    async fn follow(&self, function: &Function) {
-        while self.pipe.readable().await.is_ok() {
-            match self.pipe.try_io(|| self.log_written(function)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                _ => break,
-            }
-        }
-        let rest = mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner));
-        if !rest.is_empty() {
-            (function.log)(&String::from_utf8_lossy(&rest));
-        }
-    }
-
-    /// Logs the lines that have been written so far. An error of the kind `WouldBlock` as long as there can be more.
-    fn log_written(&self, function: &Function) -> io::Result<()> {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = (&self.file).read_to_end(&mut begun);
-        while let Some(end) = begun.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = begun.drain(..=end).collect();
-            function.logged.fetch_add(line.len() as u64, Ordering::AcqRel);
-            (function.log)(String::from_utf8_lossy(&line).trim_end());
-        }
-        read.map(|_| ())
     }
 }
 
