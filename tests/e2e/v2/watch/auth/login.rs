@@ -1,5 +1,6 @@
 //! `POST /v2/watch/auth/login`
 
+mod pin;
 mod qr;
 
 use serde_json::{Value, json};
@@ -10,17 +11,6 @@ async fn a_viewer_signs_in_by_name_or_address_however_they_are_written() {
     let app = App::start().await;
     for name in ["ana", "ANA", " Ana ", "ａｎａ", "ana@acme.example", "ANA@ACME.EXAMPLE"] {
         app.watch().login(name, ANA).await.expect(200, "W0000");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_pin_stands_in_the_table() {
-    let app = App::start().await;
-    app.watch().login_by_pin("K7QX-93WD").await.expect(200, "W0000");
-    let table = app.table_text().await;
-    for pin in ["K7QX93WD", "K7QX-93WD"] {
-        let plain_hash = shared::crypto::sha256_hex(pin.as_bytes());
-        assert!(!table.contains(pin) && !table.contains(&plain_hash), "{pin}");
     }
 }
 
@@ -55,15 +45,6 @@ async fn persist_gives_the_enterprises_longest_refresh_token() {
         let answer = app.watch().post("/v2/watch/auth/login", body).await.expect(200, "W0000");
         let claims = part(&answer.tokens().refresh_token, 1);
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), seconds);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_voter_signs_in_by_pin_however_it_is_typed() {
-    let app = App::start().await;
-    for pin in ["K7QX-93WD", "k7qx93wd", " K7QX 93WD "] {
-        let answer = app.watch().login_by_pin(pin).await.expect(200, "W0000");
-        assert_eq!(part(&answer.tokens().token, 1)["amr"], json!(["pin"]));
     }
 }
 
@@ -276,37 +257,6 @@ async fn a_person_who_is_locked_uses_up_no_addresss_tries() {
         app.watch().login("nobody", "wrong password").await;
     }
     app.watch().sign_in("ana", ANA).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_address_that_guesses_many_pins_is_stopped_at_once_too() {
-    let app = App::start().await;
-    let watch = app.watch();
-    let answers = at_once(40, |index| {
-        let watch = watch.clone();
-        async move { watch.login_by_pin(&format!("0000-{index:04}")).await }
-    })
-    .await;
-    assert_eq!((count(&answers, "W2002"), count(&answers, "W5001")), (30, 10));
-    app.watch().login_by_pin("K7QX-93WD").await.expect(429, "W5001");
-    app.watch().from("127.0.0.2").login_by_pin("K7QX-93WD").await.expect(200, "W0000");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn pins_guessed_from_many_addresses_are_stopped_for_the_enterprise() {
-    let app = App::start().await;
-    for source in 2..=11 {
-        let watch = app.watch().from(&format!("127.0.0.{source}"));
-        let answers = at_once(30, |index| {
-            let watch = watch.clone();
-            async move { watch.login_by_pin(&format!("{source:04}-{index:04}")).await }
-        })
-        .await;
-        assert_eq!(count(&answers, "W2002"), 30, "{:?}", answers.iter().find(|answer| answer.status != 401));
-    }
-    app.watch().from("127.0.0.99").login_by_pin("K7QX-93WD").await.expect(429, "W5001");
-    app.advance(300);
-    app.watch().from("127.0.0.99").login_by_pin("K7QX-93WD").await.expect(200, "W0000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
