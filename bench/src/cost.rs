@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tests::costs::{each_call, each_of_screeners, each_of_vidizmo, in_the_readme};
 use tests::{App, DOCUMENT};
 
-use crate::measure::{ROUNDS, milliseconds};
+use crate::measure::milliseconds;
 use crate::process;
 use crate::statistics::median;
 
@@ -20,6 +20,11 @@ const WHOLE_PROCESSOR: f64 = 1769.0;
 /// The most dollars for a million: the call, and the goal.
 const GOALS: [(&str, f64); 3] =
     [("watch-login, password", 5.0), ("watch-token-refresh", 1.7), ("authorizer", 0.6)];
+/// How often the functions are started, how often each call is then made before it is measured, as nearly all of
+/// a million have others before them, and how often it is measured.
+const STARTS: usize = 3;
+const WARM_UP: usize = 2;
+const MEASURED: usize = 3;
 /// People who come at least once a month, the logins of each, and the refreshes.
 const POPULATION: (f64, f64, f64) = (100_000.0, 20.0, 600.0);
 
@@ -66,43 +71,28 @@ impl Price {
     }
 }
 
-/// Makes every call in each round, behind real binaries, with each AWS call answered `delay` later.
+/// Makes every call, behind real binaries, with each AWS call answered `delay` later.
 async fn measure(binaries: &Path, delay: Duration) -> BTreeMap<String, Taken> {
     let mut taken: BTreeMap<String, Vec<Taken>> = BTreeMap::new();
-    for round in 1..=ROUNDS {
-        eprintln!("round {round} of {ROUNDS}");
+    for start in 1..=STARTS {
+        eprintln!("start {start} of {STARTS}");
         for part in 0..3 {
             let mut document: Value = serde_json::from_str(DOCUMENT).expect("the document is JSON");
             if part == 2 {
                 document["enterprises"][0]["settings"]["sms"] = json!({ "daily_max": 3 });
             }
-            let app = App::placed(&document.to_string(), 0, None, Some(binaries.to_owned())).await;
+            let document = document.to_string();
+            let app = App::placed(&document, 0, None, Some(binaries.to_owned())).await;
             app.stack.world.set_delay(delay);
-            let mut before: BTreeMap<String, Taken> = BTreeMap::new();
-            let mut note = |row: &str| {
-                for function in app.stack.functions() {
-                    let now = Taken {
-                        wall: milliseconds(function.busy()),
-                        cpu: milliseconds(process::cpu(function.newest())),
-                        #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
-                        logged: function.logged() as f64,
-                    };
-                    let then = before.insert(function.name().to_owned(), now).unwrap_or_default();
-                    if row.split(',').next() == Some(function.name()) {
-                        let difference = Taken {
-                            wall: now.wall - then.wall,
-                            cpu: now.cpu - then.cpu,
-                            logged: now.logged - then.logged,
-                        };
-                        taken.entry(row.to_owned()).or_default().push(difference);
+            for pass in 0..WARM_UP + MEASURED {
+                if pass > 0 {
+                    app.begin_again(&document).await;
+                }
+                for (row, one) in measure_part(&app, part).await {
+                    if pass >= WARM_UP {
+                        taken.entry(row).or_default().push(one);
                     }
                 }
-                app.forget_usage();
-            };
-            match part {
-                0 => each_call(&app, &mut note).await,
-                1 => each_of_vidizmo(&app, &mut note).await,
-                _ => each_of_screeners(&app, &mut note).await,
             }
         }
     }
@@ -113,6 +103,38 @@ async fn measure(binaries: &Path, delay: Duration) -> BTreeMap<String, Taken> {
         logged: middle(&all, |taken| taken.logged),
     };
     taken.into_iter().map(|(row, all)| (row, of_all(all))).collect()
+}
+
+/// Makes each call of a part once.
+async fn measure_part(app: &App, part: u8) -> BTreeMap<String, Taken> {
+    let mut taken = BTreeMap::new();
+    let mut before: BTreeMap<String, Taken> = BTreeMap::new();
+    let mut note = |row: &str| {
+        for function in app.stack.functions() {
+            let now = Taken {
+                wall: milliseconds(function.busy()),
+                cpu: milliseconds(process::cpu(function.newest())),
+                #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+                logged: function.logged() as f64,
+            };
+            let then = before.insert(function.name().to_owned(), now).unwrap_or_default();
+            if row.split(',').next() == Some(function.name()) {
+                let difference = Taken {
+                    wall: now.wall - then.wall,
+                    cpu: now.cpu - then.cpu,
+                    logged: now.logged - then.logged,
+                };
+                taken.insert(row.to_owned(), difference);
+            }
+        }
+        app.forget_usage();
+    };
+    match part {
+        0 => each_call(app, &mut note).await,
+        1 => each_of_vidizmo(app, &mut note).await,
+        _ => each_of_screeners(app, &mut note).await,
+    }
+    taken
 }
 
 /// A function's memory in the template, in MB.
@@ -174,7 +196,8 @@ fn document(prices: &Prices, rows: &BTreeMap<String, Price>, delay: Duration, da
         "# Cost\n\nWritten by `cargo run -p bench --release -- cost` on {date}, on a machine with {}; prices of \
          {} as of {}, from `bench/prices.json`, without free tiers. Dollars for a million calls: API Gateway, \
          Lambda (the request, and the time of the binary that ships at the template's memory), DynamoDB (the \
-         units of the [README](../README.md#costs), which a test holds). The time is the median of {ROUNDS}, \
+         units of the [README](../README.md#costs), which a test holds). The time is the median of {}, made \
+         after {WARM_UP} of the same by functions that were started {STARTS} times, \
          with each AWS call answered {} ms later, and with the processor's time stretched to the share that a \
          function of that memory has: more than Lambda will ask. Logs are the function's line and API \
          Gateway's. Single sign-on is not among these: it waits for the provider. Nor are text messages, \
@@ -184,6 +207,7 @@ fn document(prices: &Prices, rows: &BTreeMap<String, Price>, delay: Duration, da
         process::machine(),
         prices.region,
         prices.seen,
+        STARTS * MEASURED,
         delay.as_millis(),
     );
     for (row, price) in rows {

@@ -127,12 +127,12 @@ impl Sessions {
         // The session's items are read under the presented key's enterprise and id: a token of
         // another one does not match what comes back.
         let keys = Live::keys(&key.enterprise, &claims.sub, &claims.sid, &key.id);
-        let found = self.store.read(keys.each_ref()).await?;
-        key.authorize(parse(found[2].clone())?, self.surface, call.now)?;
+        let [session, user, api_key] = self.store.read(keys.each_ref()).await?;
+        let api_key = key.authorize(parse(api_key)?, self.surface, call.now)?;
         if (&claims.ent, &claims.client_id) != (&key.enterprise, &key.id) {
             return Err(Failure::Token);
         }
-        let live = Live::parse(found, call.now)?;
+        let live = Live::with_key([session, user], api_key, call.now)?;
         let refresh_token = self.spend(call, issuer, &live, &claims, &token).await?;
         let token = issuer.access(&claims.ent, &live.session, &live.user.roles, call.now)?;
         Ok(Reply::success(self.surface, Renewed { token, refresh_token }))

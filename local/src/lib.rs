@@ -16,18 +16,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_secretsmanager::Client as SecretsManager;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
-use aws_types::SdkConfig;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::{get, post};
 use functions::platform::key_rotation::KeyRotation;
 use serde_json::Value;
 use shared::aws::describe;
-use shared::config::{Environment, retries, timeouts};
-use shared::http::Http;
+use shared::config::{Environment, clients};
 use shared::provision::document::Document;
 use shared::provision::{self, Report};
 use shared::secrets;
@@ -274,17 +272,9 @@ impl Place {
     #[must_use]
     pub fn environment(&self, caller: &str) -> Environment {
         let credentials = Credentials::new(caller, "local", None, None, "local");
-        let aws = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .endpoint_url(&self.aws_url)
-            .timeout_config(timeouts())
-            .retry_config(retries())
-            .http_client(Http::to_aws().expect("the certificates are in this binary").shared())
-            .build();
+        let aws = clients("us-east-1".to_owned(), credentials, Some(self.aws_url.clone()));
         Environment {
-            aws,
+            aws: aws.expect("the certificates are in this binary"),
             table: self.table.clone(),
             keys_secret: "usher/keys".to_owned(),
             pepper_secret: "usher/pepper".to_owned(),

@@ -2,6 +2,7 @@
 //!
 //! Ids only. Who is named by an id is in the table; what a person typed is nowhere.
 
+use std::mem;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
@@ -63,10 +64,10 @@ impl Notes {
         note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What is known so far.
+    /// What is known at the end.
     #[must_use]
-    pub fn about(&self) -> About {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn take(&self) -> About {
+        mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -3,7 +3,10 @@
 use std::env;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, IdentityCache, Region, SharedCredentialsProvider,
+    StalledStreamProtectionConfig,
+};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -52,17 +55,7 @@ impl Environment {
             None,
             "variables",
         );
-        let aws = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(required("AWS_REGION")?))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .timeout_config(timeouts())
-            .retry_config(retries())
-            .http_client(Http::to_aws()?.shared());
-        let aws = match optional("AWS_ENDPOINT_URL") {
-            Some(url) => aws.endpoint_url(url).build(),
-            None => aws.build(),
-        };
+        let aws = clients(required("AWS_REGION")?, credentials, optional("AWS_ENDPOINT_URL"))?;
         Ok(Self {
             aws,
             table: required("USHER_TABLE")?,
@@ -75,17 +68,38 @@ impl Environment {
     }
 }
 
-/// How long an AWS call may take, so that two in a row with all their attempts fit into
-/// [`crate::endpoint::DEADLINE`].
-#[must_use]
-pub fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_millis(1_200))
-        .operation_timeout(Duration::from_secs(4))
-        .build()
+/// What the AWS clients of a function have in common.
+///
+/// # Errors
+/// When there are no certificates to trust.
+pub fn clients(
+    region: String,
+    credentials: Credentials,
+    endpoint: Option<String>,
+) -> Result<SdkConfig, Failure> {
+    let mut aws = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        // These credentials never change, and an attempt's time bounds a stalled answer as it does all else.
+        .identity_cache(IdentityCache::no_cache())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts())
+        .retry_config(retries())
+        .http_client(Http::to_aws()?.shared());
+    aws.set_endpoint_url(endpoint);
+    Ok(aws.build())
 }
 
-/// Three attempts, the first pause up to 50 ms: `DynamoDB` answers in single milliseconds.
+/// How long an attempt at an AWS call may take: with [`retries`], 3 s in all, so that two calls in a row fit into
+/// [`crate::endpoint::DEADLINE`]. There is no bound on the whole beside it: each timer is two more calls of the
+/// kernel.
+#[must_use]
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(900)).build()
+}
+
+/// Three attempts, with pauses of up to 50 and 100 ms between: `DynamoDB` answers in single milliseconds.
 #[must_use]
 pub fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))

@@ -1,9 +1,11 @@
 //! What an endpoint is, and how one is run: on Lambda, or in the local stack's process.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::Response;
 use lambda_http::http::header::{Entry, SET_COOKIE};
@@ -51,12 +53,11 @@ pub const DEADLINE: Duration = Duration::from_secs(9);
 /// call that takes too long.
 pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response<Body> {
     let started = Instant::now();
-    let call = Arc::new(Call::new(request));
+    let call = Call::new(request);
     if !call.path_parameter("slash").is_empty() {
         return Reply::not_found().into_response(&call.request_id);
     }
-    let handled = Arc::clone(&call);
-    let (reply, outcome, cause) = match contain(async move { endpoint.handle(&handled).await }).await {
+    let (reply, outcome, cause) = match contain(endpoint.handle(&call)).await {
         Ok(reply) => {
             let outcome = Outcome::of(reply.http());
             (reply, outcome, None)
@@ -78,17 +79,16 @@ pub async fn answer<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response
         http: Some(reply.http()),
         milliseconds: milliseconds_since(started),
         cause: cause.as_deref(),
-        about: &call.notes.about(),
+        about: &call.notes.take(),
     };
     line.write();
     reply.into_response(&call.request_id)
 }
 
-/// Runs a handler, in a task of its own, so that a panic ends there, and no longer than [`DEADLINE`].
-pub(crate) async fn contain<T: Send + 'static>(
-    handler: impl Future<Output = Result<T, Failure>> + Send + 'static,
-) -> Result<T, Failure> {
-    match tokio::spawn(timeout(DEADLINE, handler)).await {
+/// Runs a handler so that a panic ends here, and no longer than [`DEADLINE`].
+pub(crate) async fn contain<T>(handler: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    // What a panic leaves half-done is gone with its call; what calls share stands behind locks that say so.
+    match AssertUnwindSafe(timeout(DEADLINE, handler)).catch_unwind().await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(Failure::Internal("the deadline passed".into())),
         Err(_) => Err(Failure::Internal("panic".into())),

@@ -44,12 +44,11 @@ pub trait Triggered: Sized + Send + Sync + 'static {
 /// A text without a cause; that is in the log.
 pub async fn invoke<T: Triggered>(function: Arc<T>, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let started = Instant::now();
-    let notes = Arc::new(Notes::default());
-    let (handled, request_id) = (Arc::clone(&notes), event.context.request_id);
-    let answer = contain(async move {
+    let (notes, request_id) = (Notes::default(), event.context.request_id);
+    let answer = contain(async {
         let event = serde_json::from_value(event.payload)
             .map_err(|_| Failure::Internal("the event cannot be read".into()))?;
-        let answer = function.handle(event, &handled).await?;
+        let answer = function.handle(event, &notes).await?;
         serde_json::to_value(answer).map_err(|_| Failure::Internal("the answer does not serialise".into()))
     });
     let answer = answer.await;
@@ -63,7 +62,7 @@ pub async fn invoke<T: Triggered>(function: Arc<T>, event: LambdaEvent<Value>) -
         http: None,
         milliseconds: milliseconds_since(started),
         cause: cause.as_deref(),
-        about: &notes.about(),
+        about: &notes.take(),
     };
     line.write();
     answer.map_err(|_| "the function failed; its log says why".into())

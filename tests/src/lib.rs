@@ -270,6 +270,23 @@ impl App {
         }
     }
 
+    /// Begins again with this document, for functions that have been called before: but for the keys, the table has
+    /// nothing else.
+    pub async fn begin_again(&self, document: &str) {
+        let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
+        let table = &self.stack.place.table;
+        let answer = client.scan().table_name(table).send().await.expect("the table answers");
+        for item in answer.items().iter().filter(|item| item["pk"].as_s().is_ok_and(|pk| pk != "KEYS")) {
+            let key = ["pk", "sk"].map(|part| (part.to_owned(), item[part].clone()));
+            let delete = client.delete_item().table_name(table).set_key(Some(key.into()));
+            delete.send().await.expect("the item goes");
+        }
+        let document = Document::parse(document).expect("the document is valid");
+        provision::run(&self.operator(), &document, &mut Report::default())
+            .await
+            .expect("the document applies");
+    }
+
     /// Empties the counters of all limits.
     pub async fn forget_tries(&self) {
         self.forget_attributes(&["operations"]).await;

@@ -308,9 +308,20 @@ impl Live {
     /// # Errors
     /// [`Failure::Token`] when one is missing or the session is over.
     pub fn parse([session, user, api_key]: [Option<Attributes>; 3], now: i64) -> Result<Self, Failure> {
+        Self::with_key([session, user], parse(api_key)?.ok_or(Failure::Token)?, now)
+    }
+
+    /// [`Live::parse`] where the API key has been read already.
+    ///
+    /// # Errors
+    /// As [`Live::parse`].
+    pub fn with_key(
+        [session, user]: [Option<Attributes>; 2],
+        api_key: ApiKey,
+        now: i64,
+    ) -> Result<Self, Failure> {
         let session = parse::<Session>(session)?.ok_or(Failure::Token)?;
         let user = parse::<User>(user)?.ok_or(Failure::Token)?;
-        let api_key = parse::<ApiKey>(api_key)?.ok_or(Failure::Token)?;
         if session.is_live(&user, &api_key, now) {
             Ok(Self { session, user, api_key })
         } else {

@@ -1,11 +1,12 @@
 //! Reading tokens. What is not exactly a token of ours is [`Failure::Token`], whatever is wrong.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::keys::KeySet;
 use super::{ACCESS_TYPE, AccessClaims, REFRESH_TYPE, RefreshClaims};
@@ -23,9 +24,11 @@ pub struct Verifier {
 
 /// The claims that both kinds of token share and that decide whether one is taken.
 #[derive(Deserialize)]
-struct Common {
-    iss: String,
-    aud: String,
+struct Common<'a> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+    #[serde(borrow)]
+    aud: Cow<'a, str>,
     exp: i64,
     #[serde(default)]
     nbf: i64,
@@ -98,8 +101,8 @@ impl Verifier {
         signature_only.validate_exp = false;
         signature_only.validate_nbf = false;
         signature_only.validate_aud = false;
-        let claims = decode::<Value>(token, key, &signature_only).map_err(|_| Failure::Token)?.claims;
-        let common = Common::deserialize(&claims).map_err(|_| Failure::Token)?;
+        let claims = decode::<Box<RawValue>>(token, key, &signature_only).map_err(|_| Failure::Token)?.claims;
+        let common: Common<'_> = serde_json::from_str(claims.get()).map_err(|_| Failure::Token)?;
         let for_us = common.iss == self.public_url
             && self.surfaces.iter().any(|surface| surface.name() == common.aud)
             && common.nbf <= now
@@ -107,7 +110,7 @@ impl Verifier {
         if !for_us {
             return Err(Failure::Token);
         }
-        serde_json::from_value(claims).map_err(|_| Failure::Token)
+        serde_json::from_str(claims.get()).map_err(|_| Failure::Token)
     }
 }
 
