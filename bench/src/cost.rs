@@ -17,6 +17,9 @@ use crate::statistics::median;
 /// Megabytes of memory for which Lambda gives one whole processor.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
 const WHOLE_PROCESSOR: f64 = 1769.0;
+/// The milliseconds of which a function has its share: whoever uses it up pauses for the rest of them. AWS does not
+/// say how long that is; this is what others have seen: <https://github.com/pwrdrvr/lambda-dispatch/issues/246>.
+const SLICE: f64 = 20.0;
 /// The most dollars for a million: the call, and the goal.
 const GOALS: [(&str, f64); 3] =
     [("watch-login, password", 5.0), ("watch-token-refresh", 1.7), ("authorizer", 0.6)];
@@ -152,9 +155,11 @@ fn memory(template: &str, function: &str) -> Option<f64> {
 }
 
 fn price(prices: &Prices, row: &str, taken: Taken, [_, reads, writes]: [f64; 3], memory: f64) -> Price {
-    // As though the processor's share were dealt out evenly: no call takes longer, most are done before
-    // Lambda takes the processor away. Rounded up to a whole millisecond, as Lambda does.
-    let milliseconds = (taken.wall + taken.cpu * (WHOLE_PROCESSOR / memory - 1.0).max(0.0)).ceil();
+    // The processor's time that a function has in a slice. What needs more waits for the next one.
+    let share = SLICE * (memory / WHOLE_PROCESSOR).min(1.0);
+    let waits = (taken.cpu / share).floor();
+    // Rounded up to a whole millisecond, as Lambda does.
+    let milliseconds = (taken.wall + waits * (SLICE - share)).ceil();
     let is_routed = row.split(',').next() != Some("authorizer");
     Price {
         milliseconds,
@@ -198,8 +203,9 @@ fn document(prices: &Prices, rows: &BTreeMap<String, Price>, delay: Duration, da
          Lambda (the request, and the time of the binary that ships at the template's memory), DynamoDB (the \
          units of the [README](../README.md#costs), which a test holds). The time is the median of {}, made \
          after {WARM_UP} of the same by functions that were started {STARTS} times, \
-         with each AWS call answered {} ms later, and with the processor's time stretched to the share that a \
-         function of that memory has: more than Lambda will ask. Logs are the function's line and API \
+         with each AWS call answered {} ms later. A function whose processor time is more than the share of {SLICE:.0} \
+         ms that its memory gives it pauses for the rest of them, as \
+         [others have seen](https://github.com/pwrdrvr/lambda-dispatch/issues/246) Lambda do. Logs are the function's line and API \
          Gateway's. Single sign-on is not among these: it waits for the provider. Nor are text messages, \
          e-mails, storage and data transfer.\n\n\
          | call | memory, MB | time, ms | API Gateway | Lambda | DynamoDB | sum | and logs |\n\

@@ -57,9 +57,9 @@ pub(crate) async fn add_fault(
 ) -> Response {
     match fault {
         Ok(Json(fault))
-            if !["dynamodb", "sns", "ses", "secretsmanager"].contains(&fault.service.as_str()) =>
+            if !["dynamodb", "sns", "ses", "secretsmanager", "*"].contains(&fault.service.as_str()) =>
         {
-            let message = "service: must be dynamodb, sns, ses or secretsmanager";
+            let message = "service: must be dynamodb, sns, ses, secretsmanager or *";
             (StatusCode::BAD_REQUEST, Json(json!({ "message": message }))).into_response()
         }
         Ok(Json(fault)) => {

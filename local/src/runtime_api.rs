@@ -6,6 +6,7 @@
 //! starts them: when an invocation finds none that is idle. One that crashes, or that passes an
 //! invocation's deadline and is killed, fails that invocation; the next one gets a new instance.
 
+pub(crate) mod killing;
 mod output;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
 
+use self::killing::Mortal;
 use self::output::Output;
 use crate::Log;
 
@@ -84,7 +86,7 @@ struct Instance {
     function: Arc<Function>,
     outputs: Vec<Arc<Output>>,
     current: Mutex<Option<Job>>,
-    kill: Notify,
+    mortal: Mortal,
     /// When it has asked for its first job, or never will.
     started: Notify,
     /// Whether it has asked for a job yet.
@@ -202,9 +204,11 @@ impl Function {
     async fn spawn(self: Arc<Self>) -> Result<(Arc<Instance>, u32), Broken> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let mortal = Mortal::new(self.name);
         let mut child = Command::new(&self.binary)
             .env_clear()
             .envs(&self.variables)
+            .env("AWS_ACCESS_KEY_ID", &mortal.access_key_id)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", self.name)
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
@@ -231,7 +235,7 @@ impl Function {
             function: Arc::clone(&self),
             outputs,
             current: Mutex::new(None),
-            kill: Notify::new(),
+            mortal,
             started: Notify::new(),
             has_started: AtomicBool::new(false),
             is_ready: AtomicBool::new(true),
@@ -284,9 +288,9 @@ impl Instance {
     async fn watch(&self, mut child: Child) {
         let how = tokio::select! {
             status = child.wait() => status.map_or_else(|error| error.to_string(), |status| status.to_string()),
-            () = self.kill.notified() => {
+            () = self.mortal.kill.notified() => {
                 let _ = child.kill().await;
-                "killed at the deadline".to_owned()
+                "killed".to_owned()
             }
             () = self.function.end.notified() => {
                 let _ = child.kill().await;
@@ -345,7 +349,7 @@ async fn next(State(instance): State<Arc<Instance>>) -> Response {
         tokio::time::sleep(DEADLINE).await;
         if let Some(job) = watched.take_current(&id) {
             let _ = job.reply.send(Err("the deadline passed".to_owned()));
-            watched.kill.notify_one();
+            watched.mortal.kill.notify_one();
         }
     });
     (headers, event).into_response()

@@ -109,13 +109,18 @@ pub enum FaultKind {
     Timeout,
     /// The call is carried out, and its answer is not delivered.
     LostResponse,
+    /// The process that makes the call is killed, and the call not carried out. One that runs in the stack's own
+    /// process cannot be: it goes without an answer.
+    Crash,
+    /// The same, once the call has been carried out.
+    CrashAfter,
 }
 
-/// The next `count` matching AWS calls of functions fail.
+/// `count` matching AWS calls of functions fail, once `after` of them have gone well.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// `dynamodb`, `sns`, `ses` or `secretsmanager`.
+    /// `dynamodb`, `sns`, `ses`, `secretsmanager`, or `*`.
     pub service: String,
     /// `UpdateItem`, or `*`.
     pub operation: String,
@@ -123,6 +128,9 @@ pub struct Fault {
     pub error: FaultKind,
     /// How many times.
     pub count: u32,
+    /// How many go well before.
+    #[serde(default)]
+    pub after: u32,
 }
 
 /// The shared state.
@@ -182,9 +190,15 @@ impl World {
     pub fn take_fault(&self, service: &str, operation: &str) -> Option<FaultKind> {
         let mut faults = open(&self.faults);
         let matches = |fault: &Fault| {
-            fault.service == service && (fault.operation == "*" || fault.operation == operation)
+            let is = |planned: &str, called: &str| planned == "*" || planned == called;
+            is(&fault.service, service) && is(&fault.operation, operation)
         };
-        let index = faults.iter().position(|fault| fault.count > 0 && matches(fault))?;
+        let is_due = |fault: &mut Fault| {
+            let is_due = fault.after == 0;
+            fault.after = fault.after.saturating_sub(1);
+            is_due
+        };
+        let index = faults.iter_mut().position(|fault| fault.count > 0 && matches(fault) && is_due(fault))?;
         faults[index].count -= 1;
         let kind = faults[index].error;
         faults.retain(|fault| fault.count > 0);

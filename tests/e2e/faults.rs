@@ -1,6 +1,9 @@
 //! What happens when AWS fails: calls are refused with 5000, retries find their own writes, and
 //! nothing half-done stays behind (OWASP ASVS 16.5).
 
+mod everywhere;
+mod rows;
+
 use serde_json::{Value, json};
 use tests::{ANA, App, OLGA};
 

@@ -174,7 +174,14 @@ impl App {
 
     /// Makes the next `count` calls of the functions fail.
     pub async fn fail(&self, service: &str, operation: &str, error: &str, count: u32) {
-        let fault = json!({ "service": service, "operation": operation, "error": error, "count": count });
+        self.fail_after(0, service, operation, error, count).await;
+    }
+
+    /// The same, once `after` of them have gone well.
+    pub async fn fail_after(&self, after: u32, service: &str, operation: &str, error: &str, count: u32) {
+        let fault = json!({
+            "service": service, "operation": operation, "error": error, "count": count, "after": after,
+        });
         let answer = self.anonymous().post("/_local/faults", fault).await;
         assert_eq!(answer.status, 204, "{answer:?}");
     }
@@ -223,6 +230,13 @@ impl App {
     pub fn log_of(&self, request_id: &str) -> Vec<Value> {
         let log = log();
         let lines = log[self.log_before..].lines().filter(|line| line.contains(request_id));
+        lines.map(|line| serde_json::from_str(line).expect("a line of log is JSON")).collect()
+    }
+
+    /// The line of each call since this stack started.
+    pub fn calls_in_the_log(&self) -> Vec<Value> {
+        let log = log();
+        let lines = log[self.log_before..].lines().filter(|line| line.contains("\"message\":\"call\""));
         lines.map(|line| serde_json::from_str(line).expect("a line of log is JSON")).collect()
     }
 

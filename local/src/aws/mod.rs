@@ -1,7 +1,7 @@
 //! One loopback endpoint that speaks the AWS protocols the functions use.
 //!
 //! `DynamoDB` is the embedded store's own server, with this endpoint in front; SNS, SES and Secrets
-//! Manager are stand-ins for the calls that Usher makes. The caller's access key id is the
+//! Manager are stand-ins for the calls that Usher makes. The caller's access key id begins with the
 //! function's name, so that every call is counted where it belongs.
 
 mod dynamodb;
@@ -24,6 +24,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use crate::OPERATOR;
+use crate::runtime_api::killing;
 use crate::world::{FaultKind, World};
 use secretsmanager::Secrets;
 
@@ -100,11 +101,12 @@ impl Aws {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Unanswered)?.to_bytes();
         let called = called(&parts.headers, parts.uri.path(), &body);
-        let function = caller(&parts.headers).filter(|name| name != OPERATOR);
+        let by = caller(&parts.headers);
+        let function = by.as_deref().map(killing::function_of).filter(|name| *name != OPERATOR);
         let mut fault = None;
-        if let Some(function) = &function {
+        if let Some(function) = function {
             let mut usage = self.world.usage();
-            let calls = &mut usage.functions.entry(function.clone()).or_default().calls;
+            let calls = &mut usage.functions.entry(function.to_owned()).or_default().calls;
             *calls.entry(format!("{}.{}", called.service, called.operation)).or_default() += 1;
             drop(usage);
             fault = self.world.take_fault(called.service, &called.operation);
@@ -116,12 +118,15 @@ impl Aws {
             }
             Some(FaultKind::Throttle) => failure(called.service, 400, "ThrottlingException"),
             Some(FaultKind::ServerError) => failure(called.service, 500, "InternalServerError"),
-            Some(FaultKind::LostResponse) | None => {
-                self.carry_out(&called, &parts.headers, &body, function.as_deref()).await
+            Some(FaultKind::Crash) => return self.let_die(by.as_deref()).await,
+            Some(FaultKind::LostResponse | FaultKind::CrashAfter) | None => {
+                self.carry_out(&called, &parts.headers, &body, function).await
             }
         };
-        if fault == Some(FaultKind::LostResponse) {
-            return Err(Unanswered);
+        match fault {
+            Some(FaultKind::LostResponse) => return Err(Unanswered),
+            Some(FaultKind::CrashAfter) => return self.let_die(by.as_deref()).await,
+            _ => {}
         }
         if function.is_some() && !self.world.delay().is_zero() {
             tokio::time::sleep(self.world.delay()).await;
@@ -134,6 +139,13 @@ impl Aws {
             headers.insert("x-amzn-errortype", error_type.parse().map_err(|_| Unanswered)?);
         }
         Ok(response)
+    }
+
+    /// Has the caller killed, which learns no more.
+    async fn let_die(&self, by: Option<&str>) -> Result<Response<Full<Bytes>>, Unanswered> {
+        killing::kill(by.unwrap_or_default());
+        tokio::time::sleep(NEVER).await;
+        Err(Unanswered)
     }
 
     async fn carry_out(

@@ -76,11 +76,16 @@ impl Studio {
         self.app.admin().post(LOGIN, body(begun, email, code)).await
     }
 
-    /// All of it: to the provider, signing in there, and back.
-    pub(crate) async fn sign_in(&self, email: &str, sub: &str) -> Answer {
+    /// To the provider, and signing in there: what is brought back.
+    pub(crate) async fn returned(&self, email: &str, sub: &str) -> Value {
         let begun = self.begin().await;
         let code = self.provider.sign_in(&begun.redirect, email, sub);
-        self.login(&begun, email, &code).await
+        body(&begun, email, &code)
+    }
+
+    /// All of it: to the provider, signing in there, and back.
+    pub(crate) async fn sign_in(&self, email: &str, sub: &str) -> Answer {
+        self.app.admin().post(LOGIN, self.returned(email, sub).await).await
     }
 }
 
