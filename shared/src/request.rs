@@ -194,9 +194,12 @@ pub fn parse_user_token(header: &str) -> Result<Private, Failure> {
     Ok(token.into())
 }
 
-/// A host name without its port, in lower case.
+/// A host name without its port, in lower case; empty, as of no enterprise, when it is longer than a name in the DNS
+/// can be (RFC 1035 §2.3.4) and so than a key of the table.
 fn host(authority: &str) -> String {
-    authority.split(':').next().unwrap_or_default().to_ascii_lowercase()
+    const MAX_CHARS: usize = 253;
+    let name = authority.split(':').next().unwrap_or_default();
+    if name.len() <= MAX_CHARS { name.to_ascii_lowercase() } else { String::new() }
 }
 
 /// The caller's address as [`Call::source`] has it.

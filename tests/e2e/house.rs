@@ -1,5 +1,5 @@
-//! What must agree with each other: the list of endpoints, `template.yaml`, `events/`, the binaries
-//! and the README. What they use is in `usage.rs`.
+//! What must agree with each other: the list of endpoints, `template.yaml`, `events/`, the binaries,
+//! the README and `docs/openapi.yaml`. What they use is in `usage.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -128,6 +128,24 @@ fn the_readme_lists_every_endpoint() {
         let row = format!("| `{}` |", trigger.name);
         assert!(readme.contains(&row), "{row}");
     }
+}
+
+#[test]
+fn the_openapi_document_has_every_endpoint_and_no_other() {
+    let document: Yaml = serde_yaml_ng::from_str(&read("docs/openapi.yaml")).unwrap();
+    let mut described = BTreeSet::new();
+    for (path, item) in document["paths"].as_mapping().unwrap() {
+        // Parameters that all methods of a path have stand beside these.
+        for (method, operation) in item.as_mapping().unwrap().iter().filter(|(key, _)| *key != "parameters") {
+            let (method, path) = (method.as_str().unwrap().to_uppercase(), path.as_str().unwrap());
+            let name = operation["operationId"].as_str().unwrap();
+            described.insert((method, path.to_owned(), name.to_owned()));
+        }
+    }
+    let routes =
+        ROUTES.iter().map(|route| (route.method.to_owned(), route.path.to_owned(), route.name.to_owned()));
+    assert_eq!(described, routes.collect::<BTreeSet<_>>());
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
 }
 
 #[test]

@@ -20,7 +20,10 @@ async fn each_of_an_enterprises_host_names_is_its_own() {
 async fn a_host_name_of_nobody_s_or_of_another_has_neither_people_nor_tokens() {
     let app = App::start().await;
     let token = app.vidizmo().authenticate(ANA_AT, ANA).await.opaque();
-    for host in ["orbit.localhost", "nobody.localhost", "127.0.0.1", "x.acme.localhost", "localhost"] {
+    let too_long = "a".repeat(2000);
+    for host in
+        ["orbit.localhost", "nobody.localhost", "127.0.0.1", "x.acme.localhost", "localhost", &too_long]
+    {
         let client = app.anonymous().at(host);
         client.authenticate(ANA_AT, ANA).await.expect_exception(400, "InvalidCredentialsException");
         let client = client.bearing(&token);
