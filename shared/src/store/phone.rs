@@ -59,25 +59,25 @@ pub struct LinkedPhone {
     /// Epoch seconds at which its holder first typed a code of it. From then on it is this number, until an
     /// operator takes it away.
     #[serde(default)]
-    verified_at: Option<i64>,
+    pub verified_at: Option<i64>,
     /// The code that works, if there is one.
     #[serde(default)]
-    code: Option<SentCode>,
+    pub code: Option<SentCode>,
     /// Epoch seconds of the last message.
     #[serde(default)]
-    sent_at: Option<i64>,
+    pub sent_at: Option<i64>,
     /// The wrong tries of the hour, by their operations.
     #[serde(default)]
-    tries: Vec<ByteBuf>,
+    pub tries: Vec<ByteBuf>,
     /// Epoch seconds at which that hour ends.
     #[serde(default)]
-    tries_until: Option<i64>,
+    pub tries_until: Option<i64>,
     /// The limit that the last request met.
     #[serde(default)]
-    refused: Option<Refused>,
+    pub refused: Option<Refused>,
     /// Which try spent the last code.
     #[serde(default)]
-    spent_by: Option<ByteBuf>,
+    pub spent_by: Option<ByteBuf>,
 }
 
 /// A limit that a request met, remembered so that whoever goes on does not have all limits asked each time.
@@ -137,8 +137,9 @@ impl LinkedPhone {
         self.live_code(now).filter(|_| !self.has_new_hour(now))
     }
 
-    /// Whether the hour of the tries is over at `now`, and there are all of them again.
-    fn has_new_hour(&self, now: i64) -> bool {
+    /// Whether the hour of the tries is over at `now`, and a new code has all of them again.
+    #[must_use]
+    pub fn has_new_hour(&self, now: i64) -> bool {
         self.tries_until.is_some_and(|end| end <= now)
     }
 

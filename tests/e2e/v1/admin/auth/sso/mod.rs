@@ -21,7 +21,7 @@ pub(crate) const OLGA_AT: &str = "olga@acme.example";
 /// A stack, and the provider of its first enterprise.
 pub(crate) struct Studio {
     pub(crate) app: App,
-    provider: Provider,
+    pub(crate) provider: Provider,
 }
 
 /// What initiate answered.
