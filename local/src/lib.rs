@@ -25,7 +25,7 @@ use axum::routing::{get, post};
 use functions::platform::key_rotation::KeyRotation;
 use serde_json::Value;
 use shared::aws::describe;
-use shared::config::{Environment, clients};
+use shared::config::{Environment, clients, timeouts};
 use shared::provision::document::Document;
 use shared::provision::{self, Report};
 use shared::secrets;
@@ -47,6 +47,9 @@ pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 /// The built-in demo's provisioning document.
 pub const DEMO: &str = include_str!("demo.json");
 
+/// How long an attempt at an AWS call may take where the store is not the embedded one: an emulator that serves many
+/// at once is slower than DynamoDB. Three of them still fit into a call.
+const PATIENCE_WITH_STORES: Duration = Duration::from_millis(2_500);
 /// How long the first keys may take to be made.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -82,6 +85,8 @@ pub struct Place {
     pub aws_url: String,
     /// The table's name.
     pub table: String,
+    /// Whether the table is in a store that was running before.
+    pub has_other_store: bool,
 }
 
 /// A running stack. It stops when it is dropped.
@@ -125,7 +130,8 @@ impl Stack {
             serving.serve(aws_listener).await;
         });
 
-        let place = Place { url, aws_url, table: options.table.clone() };
+        let has_other_store = options.dynamodb.is_some();
+        let place = Place { url, aws_url, table: options.table.clone(), has_other_store };
         let operator = place.environment(OPERATOR);
         create_resources(&operator).await?;
         let mut triggers = BTreeMap::new();
@@ -273,8 +279,13 @@ impl Place {
     pub fn environment(&self, caller: &str) -> Environment {
         let credentials = Credentials::new(caller, "local", None, None, "local");
         let aws = clients("us-east-1".to_owned(), credentials, Some(self.aws_url.clone()));
+        let mut aws = aws.expect("the certificates are in this binary");
+        if self.has_other_store {
+            let patient = timeouts().to_builder().operation_attempt_timeout(PATIENCE_WITH_STORES);
+            aws = aws.into_builder().timeout_config(patient.build()).build();
+        }
         Environment {
-            aws: aws.expect("the certificates are in this binary"),
+            aws,
             table: self.table.clone(),
             keys_secret: "usher/keys".to_owned(),
             pepper_secret: "usher/pepper".to_owned(),
