@@ -2,6 +2,7 @@
 //!
 //! It is strict with its client: what the client does wrong is answered with the protocol's error.
 
+mod behaviour;
 mod form;
 mod keys;
 
@@ -25,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use ulid::Ulid;
 
+pub use behaviour::{Alg, Behaviour, Trouble};
 use form::{credentials, form, merge};
 use keys::{Keys, RSA};
 
@@ -42,78 +44,6 @@ static ENDPOINTS: [(&str, &str, Method); 3] = [
     ("jwks", "/jwks", Method::GET),
     ("token", "/token", Method::POST),
 ];
-
-/// What signs the ID tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Alg {
-    /// The published key of this algorithm.
-    ES256,
-    /// The published key of this algorithm.
-    RS256,
-    /// The published key of this algorithm.
-    PS256,
-    /// The published key of this algorithm.
-    EdDSA,
-    /// The published key of an algorithm that is sound, and not on the client's list.
-    ES384,
-    /// Nothing: `alg` is `none`, and the signature empty.
-    None,
-    /// The client's secret, under the name of the published ES256 key.
-    Hs256WithClientSecret,
-    /// A key that is not published, under the name of the published ES256 key.
-    ForeignKey,
-    /// A key that is not published, under a name that is not either.
-    ForeignKidUnknown,
-    /// A key that is published for encryption.
-    EncryptionKey,
-}
-
-/// How an endpoint fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// It does not answer within a minute.
-    Slow,
-    /// The right answer with 1.5 MB more in it, of a length that is not told.
-    Huge,
-    /// Sent on to where the right answer is. [`Provider::calls`] counts those that go there as `moved`.
-    Redirect,
-    /// The right answer with another HTTP status.
-    Status(u16),
-    /// A page of HTML.
-    NotJson,
-    /// The connection closes without an answer.
-    Closed,
-    /// The token endpoint does not take the client.
-    InvalidClient,
-}
-
-/// What the provider does.
-#[derive(Clone, Debug)]
-pub struct Behaviour {
-    /// What signs.
-    pub alg: Alg,
-    /// How clients may authenticate, as discovery tells it and the token endpoint holds them to. `None`:
-    /// discovery does not tell, which stands for `client_secret_basic` (OpenID Connect Discovery 1.0, 3).
-    pub auth_methods: Option<Vec<&'static str>>,
-    /// Claims of the ID token that are different; null: left out.
-    pub claims: Value,
-    /// Fields of the discovery document that are different; null: left out.
-    pub discovery: Value,
-    /// Which of `discovery`, `jwks` and `token` fail.
-    pub trouble: HashMap<&'static str, Trouble>,
-}
-
-impl Default for Behaviour {
-    fn default() -> Self {
-        Self {
-            alg: Alg::ES256,
-            auth_methods: Some(vec!["client_secret_basic"]),
-            claims: json!({}),
-            discovery: json!({}),
-            trouble: HashMap::new(),
-        }
-    }
-}
 
 /// A running provider. It stops when it is dropped.
 pub struct Provider {
