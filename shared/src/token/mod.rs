@@ -5,6 +5,7 @@ pub mod keys;
 pub mod opaque;
 pub mod verify;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Notes;
@@ -38,6 +39,9 @@ pub struct AccessClaims {
     pub aud: String,
     /// When it stops working.
     pub exp: i64,
+    /// When it begins to work; absent from ours, which work at once.
+    #[serde(default, skip_serializing)]
+    pub nbf: i64,
     /// When it was made.
     pub iat: i64,
     /// Its own id.
@@ -65,6 +69,9 @@ pub struct RefreshClaims {
     pub aud: String,
     /// When it stops working: with the session.
     pub exp: i64,
+    /// As [`AccessClaims::nbf`].
+    #[serde(default, skip_serializing)]
+    pub nbf: i64,
     /// When it was made.
     pub iat: i64,
     /// Its own id; the session knows which one works.
@@ -103,6 +110,31 @@ pub struct PlaybackClaims {
     pub screener: String,
     /// How the person signed in, and `sms` (RFC 8176).
     pub amr: Vec<String>,
+}
+
+/// What decides whether a token is taken: the claims that both kinds have.
+pub(crate) struct Common<'a> {
+    pub iss: &'a str,
+    pub aud: &'a str,
+    pub nbf: i64,
+    pub exp: i64,
+}
+
+/// What a token of ours that comes back says.
+pub(crate) trait Claims: DeserializeOwned {
+    fn common(&self) -> Common<'_>;
+}
+
+impl Claims for AccessClaims {
+    fn common(&self) -> Common<'_> {
+        Common { iss: &self.iss, aud: &self.aud, nbf: self.nbf, exp: self.exp }
+    }
+}
+
+impl Claims for RefreshClaims {
+    fn common(&self) -> Common<'_> {
+        Common { iss: &self.iss, aud: &self.aud, nbf: self.nbf, exp: self.exp }
+    }
 }
 
 impl AccessClaims {
