@@ -19,21 +19,24 @@ pub mod watch;
 
 use std::sync::Arc;
 
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::Response;
-use lambda_http::{Body, BoxFuture, Error, LambdaEvent, Request};
+use lambda_http::{Body, BoxFuture, Error};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use shared::config::Environment;
 use shared::endpoint::{self, Endpoint};
 use shared::failure::{Failure, Surface};
 use shared::triggered::{self, Triggered};
 
-/// Answers requests in this process, as the binary of the same endpoint does on Lambda.
-pub type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+/// Answers events, each with its request's id, in this process, as the binary of the same endpoint does on Lambda.
+pub type Handler =
+    Arc<dyn Fn(ApiGatewayV2httpRequest, String) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
-/// Answers another service's invocations in this process, as the binary of the same function does on
-/// Lambda.
+/// Answers another service's events, each with its request's id, in this process, as the binary of the same
+/// function does on Lambda.
 pub type Invocation =
-    Arc<dyn Fn(LambdaEvent<Value>) -> BoxFuture<'static, Result<Value, Error>> + Send + Sync>;
+    Arc<dyn Fn(Box<RawValue>, String) -> BoxFuture<'static, Result<Value, Error>> + Send + Sync>;
 
 /// One route: what API Gateway matches, and how to build what answers it.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +66,9 @@ impl Route {
             build: |environment| {
                 Box::pin(async move {
                     let endpoint = Arc::new(E::build(&environment).await?);
-                    let handler: Handler =
-                        Arc::new(move |request| Box::pin(endpoint::answer(Arc::clone(&endpoint), request)));
+                    let handler: Handler = Arc::new(move |event, id| {
+                        Box::pin(endpoint::answer(Arc::clone(&endpoint), event, id))
+                    });
                     Ok(handler)
                 })
             },
@@ -128,8 +132,9 @@ impl Trigger {
             build: |environment| {
                 Box::pin(async move {
                     let function = Arc::new(T::build(&environment).await?);
-                    let invocation: Invocation =
-                        Arc::new(move |event| Box::pin(triggered::invoke(Arc::clone(&function), event)));
+                    let invocation: Invocation = Arc::new(move |event, id| {
+                        Box::pin(triggered::invoke(Arc::clone(&function), event, id))
+                    });
                     Ok(invocation)
                 })
             },

@@ -79,7 +79,7 @@ impl Guesses {
 
 /// The pairing that a page's address names, whatever has become of it.
 pub(crate) async fn find(store: &Store, call: &Call) -> Result<(LoginCode, Pairing), Failure> {
-    let code = LoginCode::read(&call.path_parameter("login_code"));
+    let code = LoginCode::read(call.path_parameter("login_code"));
     let guesses = Guesses::of(call);
     let [pairing, counted] = store.read([&Pairing::key(code.as_ref()), &guesses.counter.key]).await?;
     let found = guesses.judge(store, counted.as_ref(), code.zip(parse::<Pairing>(pairing)?)).await?;

@@ -11,7 +11,6 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use functions::{Handler, Route};
-use lambda_http::{Context, RequestExt};
 use serde_json::{Map, Value, json};
 use shared::failure::Failure;
 use uuid::Uuid;
@@ -111,11 +110,9 @@ fn broken(gateway: &Gateway, route: &Route, request_id: &str, cause: &str) -> Re
 }
 
 async fn in_process(handler: &Handler, event: &Value, request_id: &str) -> Result<Response, String> {
-    let request = lambda_http::request::from_str(&event.to_string());
-    let request = request.map_err(|_| "the event cannot be read".to_owned())?;
-    let mut context = Context::default();
-    request_id.clone_into(&mut context.request_id);
-    Ok(from_function(handler(request.with_lambda_context(context)).await))
+    let event =
+        serde_json::from_str(&event.to_string()).map_err(|_| "the event cannot be read".to_owned())?;
+    Ok(from_function(handler(event, request_id.to_owned()).await))
 }
 
 fn from_function(response: Response<lambda_http::Body>) -> Response {

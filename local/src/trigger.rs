@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use functions::{Invocation, Trigger};
-use lambda_http::{Context, LambdaEvent};
 use serde_json::Value;
+use serde_json::value::to_raw_value;
 use uuid::Uuid;
 
 use crate::runtime_api::Function;
@@ -43,9 +43,8 @@ impl TriggerRunner {
         let request_id = Uuid::new_v4().to_string();
         match self {
             Self::Here(invocation) => {
-                let mut context = Context::default();
-                context.request_id = request_id;
-                invocation(LambdaEvent::new(event, context)).await.map_err(|error| error.to_string())
+                let event = to_raw_value(&event).map_err(|error| error.to_string())?;
+                invocation(event, request_id).await.map_err(|error| error.to_string())
             }
             Self::Binary(function) => function.invoke(&request_id, &event).await,
         }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use data_encoding::BASE64;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::header;
-use lambda_http::request::RequestContext;
-use lambda_http::{Request, RequestExt};
 use serde_json::json;
 
 use crate::api_key::PresentedKey;
@@ -42,7 +42,8 @@ pub struct Call {
     pub host: String,
     /// What the call turns out to be about, for the log.
     pub notes: Notes,
-    request: Request,
+    event: ApiGatewayV2httpRequest,
+    body: Vec<u8>,
 }
 
 impl fmt::Debug for Call {
@@ -54,20 +55,24 @@ impl fmt::Debug for Call {
 impl Call {
     /// Reads a request that came through an API Gateway HTTP API, payload format 2.0.
     #[must_use]
-    pub fn new(request: Request) -> Self {
-        let RequestContext::ApiGatewayV2(gateway) = request.request_context() else {
-            unreachable!("the crate feature apigw_http admits no other kind of event");
+    pub fn new(mut event: ApiGatewayV2httpRequest, request_id: String) -> Self {
+        let body = event.body.take().unwrap_or_default();
+        let body = if event.is_base64_encoded {
+            // What is no base64 does not come from API Gateway. It is read as no body.
+            BASE64.decode(body.as_bytes()).unwrap_or_default()
+        } else {
+            body.into_bytes()
         };
-        let request_id =
-            request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
-        let source = source(gateway.http.source_ip.unwrap_or_default());
+        let gateway = &mut event.request_context;
+        let source = source(gateway.http.source_ip.take().unwrap_or_default());
         Self {
             now: epoch_seconds(gateway.time_epoch),
             request_id,
             notes: Notes::of(&source),
             source,
             host: host(gateway.domain_name.as_deref().unwrap_or_default()),
-            request,
+            event,
+            body,
         }
     }
 
@@ -77,7 +82,7 @@ impl Call {
     }
 
     fn authorization(&self) -> Option<&str> {
-        self.request.headers().get(header::AUTHORIZATION)?.to_str().ok()
+        self.event.headers.get(header::AUTHORIZATION)?.to_str().ok()
     }
 
     /// The API key that the call carries.
@@ -134,25 +139,24 @@ impl Call {
     /// # Errors
     /// As [`Object::parse`].
     pub fn body(&self) -> Result<Object, Invalid> {
-        Object::parse(self.request.body().as_ref())
+        Object::parse(&self.body)
     }
 
     /// A field of an HTML form (`application/x-www-form-urlencoded`); `None` when it is absent,
     /// not UTF-8, or the body is too large.
     #[must_use]
     pub fn form_field(&self, name: &str) -> Option<Private> {
-        let body: &[u8] = self.request.body().as_ref();
-        if body.len() > MAX_BYTES {
+        if self.body.len() > MAX_BYTES {
             return None;
         }
-        form_urlencoded::parse(body).find_map(|(key, value)| (key == name).then(|| value.into_owned().into()))
+        form_urlencoded::parse(&self.body)
+            .find_map(|(key, value)| (key == name).then(|| value.into_owned().into()))
     }
 
-    /// A cookie's value.
+    /// A cookie's value. API Gateway takes cookies out of the headers.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<Private> {
-        let headers = self.request.headers().get_all(header::COOKIE).into_iter();
-        let cookies = headers.filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(';'));
+        let cookies = self.event.cookies.iter().flatten().flat_map(|cookies| cookies.split(';'));
         let mut pairs = cookies.filter_map(|cookie| cookie.trim().split_once('='));
         pairs.find_map(|(key, value)| (key == name).then(|| value.into()))
     }
@@ -160,18 +164,15 @@ impl Call {
     /// A parameter of the query; `None` when the address has none of that name.
     #[must_use]
     pub fn query_parameter(&self, name: &str) -> Option<String> {
-        let query = self.request.uri().query().unwrap_or_default().as_bytes();
-        form_urlencoded::parse(query).find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+        let query = self.event.raw_query_string.as_deref().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes())
+            .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
     }
 
     /// A parameter of the path, as `reset_code`; empty when the route has none of that name.
     #[must_use]
-    pub fn path_parameter(&self, name: &str) -> String {
-        self.request
-            .path_parameters_ref()
-            .and_then(|parameters| parameters.first(name))
-            .unwrap_or_default()
-            .to_owned()
+    pub fn path_parameter(&self, name: &str) -> &str {
+        self.event.path_parameters.get(name).map_or("", String::as_str)
     }
 }
 

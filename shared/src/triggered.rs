@@ -9,6 +9,7 @@ use lambda_http::{Error, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::audit::{Line, Notes, Outcome};
 use crate::config::Environment;
@@ -42,11 +43,15 @@ pub trait Triggered: Sized + Send + Sync + 'static {
 ///
 /// # Errors
 /// A text without a cause; that is in the log.
-pub async fn invoke<T: Triggered>(function: Arc<T>, event: LambdaEvent<Value>) -> Result<Value, Error> {
+pub async fn invoke<T: Triggered>(
+    function: Arc<T>,
+    event: Box<RawValue>,
+    request_id: String,
+) -> Result<Value, Error> {
     let started = Instant::now();
-    let (notes, request_id) = (Notes::default(), event.context.request_id);
+    let notes = Notes::default();
     let answer = contain(async {
-        let event = serde_json::from_value(event.payload)
+        let event = serde_json::from_str(event.get())
             .map_err(|_| Failure::Internal("the event cannot be read".into()))?;
         let answer = function.handle(event, &notes).await?;
         serde_json::to_value(answer).map_err(|_| Failure::Internal("the answer does not serialise".into()))
@@ -78,7 +83,9 @@ pub fn serve<T: Triggered>() -> Result<(), Error> {
         async |environment| T::build(environment).await,
         // Boxed: the types of all that is nested here are deeper than the compiler follows.
         |function| {
-            lambda_runtime::run(service_fn(move |event| Box::pin(invoke(Arc::clone(&function), event))))
+            lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| {
+                Box::pin(invoke(Arc::clone(&function), event.payload, event.context.request_id))
+            }))
         },
     )
 }

@@ -82,8 +82,8 @@ impl Door {
                 (claims.ent.clone(), Subject::User(claims.sub.clone()), keys.into())
             }
         };
-        let phone_key = LinkedPhone::key(&enterprise, &name, &subject);
-        keys.extend([Screener::key(&enterprise, &name), phone_key.clone()]);
+        let phone_key = LinkedPhone::key(&enterprise, name, &subject);
+        keys.extend([Screener::key(&enterprise, name), phone_key.clone()]);
         keys.extend(further(&enterprise));
         let mut items = self.store.read_all(&keys.iter().collect::<Vec<_>>()).await?.into_iter();
         let mut next = || items.next().flatten();

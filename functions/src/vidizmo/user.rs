@@ -34,7 +34,7 @@ impl Endpoint for User {
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
-        let name = canonical(&call.path_parameter("emailAddress"));
+        let name = canonical(call.path_parameter("emailAddress"));
         let (bearer, [found]) = self.0.read(call, |ent| [Identity::key(ent, &name)]).await?;
         if bearer.standing != Standing::Live {
             return Err(Failure::TokenOver);

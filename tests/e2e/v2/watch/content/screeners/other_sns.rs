@@ -5,7 +5,6 @@
 use std::env;
 
 use functions::ROUTES;
-use lambda_http::{Context, RequestExt};
 use serde_json::{Value, json};
 use shared::config::Environment;
 use shared::provision::document::Document;
@@ -26,8 +25,8 @@ async fn run(environment: &Environment, name: &str, body: Option<Value>) -> (u16
     }
     let route = ROUTES.iter().find(|route| route.name == name).unwrap();
     let handler = (route.build)(environment.clone()).await.unwrap();
-    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-    let answer = handler(request.with_lambda_context(Context::default())).await;
+    let event = serde_json::from_str(&event.to_string()).unwrap();
+    let answer = handler(event, String::new()).await;
     (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap())
 }
 
