@@ -61,6 +61,7 @@ pub(crate) fn floors(app: &App, folder: &Path) -> Result<Vec<Subject>, String> {
     let all = [
         ("floor: nothing", "floor-noop", "/", WARM),
         ("floor: one GetItem", "floor-get-item", "/", WARM),
+        ("floor: three items", "floor-get-item", "/three", WARM),
         ("floor: verify", "floor-token", "/verify", WARM),
         ("floor: sign and verify", "floor-token", "/", WARM),
         ("floor: one hash", "floor-hash", "/", WARM_HASHES),
