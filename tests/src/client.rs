@@ -9,7 +9,7 @@ use shared::token::opaque::CHARS as OPAQUE;
 
 /// Notes every value of a field that must not be logged.
 pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
-    const PRIVATE: [&str; 20] = [
+    const PRIVATE: [&str; 26] = [
         "password",
         "new_password",
         "pin",
@@ -30,6 +30,12 @@ pub(crate) fn remember(secrets: &Mutex<Vec<String>>, value: &Value) {
         "state",
         "nonce",
         "code",
+        "code_verifier",
+        "id_token",
+        "access_token",
+        "cookie",
+        "pepper",
+        "pkcs8",
     ];
     match value {
         Value::Object(fields) => {
@@ -113,6 +119,10 @@ impl Client {
     fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self.http.request(method, format!("{}{path}", self.url));
+        let last =
+            |text: &Option<String>, before| text.as_ref()?.rsplit(before).next().map(ToOwned::to_owned);
+        let carried = json!({ "token": last(&self.authorization, ' '), "cookie": last(&self.cookie, '=') });
+        remember(&self.secrets, &carried);
         let headers =
             [("authorization", &self.authorization), ("cookie", &self.cookie), ("host", &self.host)];
         for (name, value) in headers {
@@ -131,13 +141,15 @@ impl Client {
 
     /// Sends any bytes as a JSON body.
     pub async fn send(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        let body = body.into();
+        let sent = body.as_bytes().and_then(|bytes| serde_json::from_slice(bytes).ok());
+        remember(&self.secrets, &sent.unwrap_or_default());
         let request = self.request(method, path).header("content-type", "application/json");
         self.read(request.body(body)).await
     }
 
     /// Sends JSON.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        remember(&self.secrets, &body);
         self.send("POST", path, body.to_string()).await
     }
 

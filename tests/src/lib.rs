@@ -104,6 +104,12 @@ impl App {
         let now = app.stack.world.clock.now();
         app.advance(3600 - now.rem_euclid(3600));
         app.remember(&serde_json::from_str(document).expect("the document is JSON"));
+        let operator = app.operator();
+        let client = aws_sdk_secretsmanager::Client::new(&operator.aws);
+        for id in [&operator.keys_secret, &operator.pepper_secret] {
+            let secret = shared::secrets::read(&client, id).await.expect("the stack has its secrets");
+            app.remember(&serde_json::from_str(&secret).expect("a secret is JSON"));
+        }
         app
     }
 

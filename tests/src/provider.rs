@@ -26,6 +26,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use ulid::Ulid;
 
+use crate::App;
+use crate::client::remember;
 pub use behaviour::{Alg, Behaviour, Trouble};
 use form::{credentials, form, merge};
 use keys::{Keys, RSA};
@@ -62,6 +64,7 @@ struct Inner {
     keys: Keys,
     codes: HashMap<String, Grant>,
     calls: HashMap<&'static str, u32>,
+    secrets: Arc<Mutex<Vec<String>>>,
 }
 
 /// What a code stands for.
@@ -85,6 +88,7 @@ impl Provider {
                 keys: Keys::generate(1),
                 codes: HashMap::new(),
                 calls: HashMap::new(),
+                secrets: Arc::default(),
             }),
         });
         let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
@@ -99,6 +103,12 @@ impl Provider {
     /// its document names.
     pub fn set_clock(&self, now: impl Fn() -> i64 + Send + Sync + 'static) {
         self.shared.lock().now = Box::new(now);
+    }
+
+    /// Notes from now on, among a stack's secrets, what must not be in its log: what its functions prove themselves
+    /// with, and what they are given.
+    pub fn confide_in(&self, app: &App) {
+        self.shared.lock().secrets = Arc::clone(&app.secrets);
     }
 
     /// The issuer, as `http://127.0.0.1:9100`.
@@ -218,6 +228,7 @@ impl Inner {
         }
         let fields = form(body).ok_or((400, "invalid_request"))?;
         let field = |name: &str| fields.get(name).map_or("", String::as_str);
+        remember(&self.secrets, &json!(fields));
 
         let (method, id, secret) = credentials(headers, &fields).ok_or((401, "invalid_client"))?;
         let methods = self.behaviour.auth_methods.as_deref().unwrap_or(&["client_secret_basic"]);
@@ -239,13 +250,15 @@ impl Inner {
         {
             return Err((400, "invalid_grant"));
         }
-        Ok(json!({
+        let answer = json!({
             "access_token": Ulid::generate().to_string(),
             "token_type": "Bearer",
             "expires_in": 300,
             "scope": "openid profile email",
             "id_token": self.id_token(issuer, &grant),
-        }))
+        });
+        remember(&self.secrets, &answer);
+        Ok(answer)
     }
 
     fn id_token(&self, issuer: &str, grant: &Grant) -> String {

@@ -46,6 +46,7 @@ impl Studio {
         .await;
         let world = Arc::clone(&app.stack.world);
         provider.set_clock(move || world.clock.now());
+        provider.confide_in(&app);
         Self { app, provider }
     }
 
