@@ -36,6 +36,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::aws::Aws;
+pub use crate::aws::access::form;
 use crate::gateway::{Gateway, Runner};
 use crate::runtime_api::Function;
 use crate::trigger::TriggerRunner;
@@ -43,6 +44,9 @@ use crate::world::World;
 
 /// Where lines of the functions' logs go that are made outside this process' own log.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Whether a function's policy allows an action, as `dynamodb:GetItem`, for items with these partition keys.
+pub type Allows = Arc<dyn Fn(&str, &str, &[String]) -> bool + Send + Sync>;
 
 /// The built-in demo's provisioning document.
 pub const DEMO: &str = include_str!("demo.json");
@@ -74,6 +78,8 @@ pub struct Options {
     pub binaries: Option<PathBuf>,
     /// See [`Log`].
     pub log: Log,
+    /// See [`Allows`]; every function may do everything when absent.
+    pub allows: Option<Allows>,
 }
 
 /// Where the parts of a stack are.
@@ -116,8 +122,8 @@ impl Stack {
         }
         let listener = bind(options.port).await?;
         let url = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
-        let aws =
-            Arc::new(Aws::new(Arc::clone(&world), options.data.as_deref(), options.dynamodb.clone()).await?);
+        let (dynamodb, allows) = (options.dynamodb.clone(), options.allows.clone());
+        let aws = Arc::new(Aws::new(Arc::clone(&world), options.data.as_deref(), dynamodb, allows).await?);
         // Beside the API's port, so that it can be written down; any other when that one is taken.
         let beside = if options.port == 0 { 0 } else { options.port.saturating_add(1) };
         let aws_listener = match bind(beside).await {

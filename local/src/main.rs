@@ -66,6 +66,7 @@ async fn start(arguments: Arguments) -> Result<Stack, String> {
         is_demo,
         binaries: arguments.binaries,
         log: Arc::new(|line| eprintln!("{line}")),
+        allows: None,
     };
     let stack = Stack::start(options).await?;
     let url = &stack.place.url;

@@ -81,9 +81,10 @@ pub struct FunctionUsage {
     pub invocations: u64,
     /// AWS calls, as `dynamodb.GetItem`.
     pub calls: BTreeMap<String, u64>,
-    /// The kinds of write in its transactions, as `dynamodb.PutItem`: what its policy must allow.
+    /// What its policy must allow: actions, as `dynamodb:PutItem`, each with the forms of the partition keys that it
+    /// was for, as `ENT#*#USER#*`.
     #[serde(skip)]
-    pub transacted: BTreeSet<String>,
+    pub touched: BTreeMap<String, BTreeSet<String>>,
     /// `DynamoDB` read units.
     pub read_units: f64,
     /// `DynamoDB` write units.
@@ -141,6 +142,7 @@ pub struct World {
     outbox: Mutex<Outbox>,
     usage: Mutex<Usage>,
     faults: Mutex<Vec<Fault>>,
+    refused: Mutex<Vec<String>>,
     delay_microseconds: AtomicU64,
 }
 
@@ -162,6 +164,11 @@ impl World {
     /// Notes one call of a function.
     pub fn count_invocation(&self, function: &str) {
         self.usage().functions.entry(function.to_owned()).or_default().invocations += 1;
+    }
+
+    /// What functions asked for and were refused, since no policy allows it.
+    pub fn refused(&self) -> MutexGuard<'_, Vec<String>> {
+        open(&self.refused)
     }
 
     /// How much later than they could functions' AWS calls are answered.

@@ -94,6 +94,7 @@ impl App {
                 is_demo: document == local::DEMO,
                 binaries,
                 log: Arc::new(|line| log().extend([line, "\n"])),
+                allows: None,
             })
             .await
             .expect("the stack starts"),

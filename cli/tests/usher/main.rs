@@ -28,6 +28,7 @@ async fn stack_with(document: &str) -> Stack {
         is_demo: false,
         binaries: None,
         log: Arc::new(|_| {}),
+        allows: None,
     };
     Stack::start(options).await.unwrap()
 }

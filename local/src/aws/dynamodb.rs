@@ -55,17 +55,14 @@ impl Upstream {
         &self,
         operation: &str,
         headers: &HeaderMap,
-        body: &[u8],
+        mut request: Value,
         function: Option<&str>,
         world: &World,
     ) -> Answer {
-        let Ok(mut request) = serde_json::from_slice::<Value>(body) else {
+        if !request.is_object() {
             return failure("dynamodb", 400, "SerializationException");
-        };
-        request["ReturnConsumedCapacity"] = json!("TOTAL");
-        if let Some(function) = function {
-            note_transaction(world, function, &request["TransactItems"]);
         }
+        request["ReturnConsumedCapacity"] = json!("TOTAL");
         let mut sent = self.client.post(&self.url).header(CONTENT_TYPE, JSON);
         for name in ["x-amz-target", "authorization", "x-amz-date"] {
             if let Some(value) = headers.get(name) {
@@ -84,14 +81,6 @@ impl Upstream {
         }
         Answer { status, content_type: JSON, error_type: None, body: body.to_vec() }
     }
-}
-
-fn note_transaction(world: &World, function: &str, writes: &Value) {
-    let kinds =
-        writes.as_array().into_iter().flatten().filter_map(Value::as_object).flat_map(|write| write.keys());
-    // `Put` is allowed by `PutItem`, `ConditionCheck` by `ConditionCheckItem`.
-    let kinds: Vec<_> = kinds.map(|kind| format!("dynamodb.{kind}Item")).collect();
-    world.usage().functions.entry(function.to_owned()).or_default().transacted.extend(kinds);
 }
 
 fn note_capacity(world: &World, function: &str, operation: &str, consumed: &Value) {

@@ -4,6 +4,7 @@
 //! Manager are stand-ins for the calls that Usher makes. The caller's access key id begins with the
 //! function's name, so that every call is counted where it belongs.
 
+pub(crate) mod access;
 mod dynamodb;
 pub(crate) mod secretsmanager;
 mod ses;
@@ -21,11 +22,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::OPERATOR;
 use crate::runtime_api::killing;
 use crate::world::{FaultKind, World};
+use crate::{Allows, OPERATOR};
+use access::Access;
 use secretsmanager::Secrets;
 
 /// Longer than any client of this endpoint waits.
@@ -50,6 +53,7 @@ impl Answer {
 pub(crate) struct Aws {
     world: Arc<World>,
     dynamodb: dynamodb::Upstream,
+    allows: Option<Allows>,
     pub(crate) secrets: Arc<Secrets>,
 }
 
@@ -76,10 +80,11 @@ impl Aws {
         world: Arc<World>,
         data: Option<&Path>,
         dynamodb: Option<String>,
+        allows: Option<Allows>,
     ) -> Result<Self, String> {
         let dynamodb = dynamodb::Upstream::start(data, dynamodb).await?;
         let secrets = Arc::new(Secrets::open(data.map(|folder| folder.join("secrets.json")))?);
-        Ok(Self { world, dynamodb, secrets })
+        Ok(Self { world, dynamodb, allows, secrets })
     }
 
     /// Serves until the task is dropped.
@@ -148,6 +153,22 @@ impl Aws {
         Err(Unanswered)
     }
 
+    /// Whether the function may do that; notes what it does, and what it may not.
+    fn lets(&self, function: &str, needed: &[Access]) -> bool {
+        let mut usage = self.world.usage();
+        let touched = &mut usage.functions.entry(function.to_owned()).or_default().touched;
+        for Access { action, keys } in needed {
+            touched.entry(action.clone()).or_default().extend(keys.iter().map(|key| access::form(key)));
+        }
+        drop(usage);
+        let Some(allows) = &self.allows else { return true };
+        let refused = needed.iter().filter(|access| !allows(function, &access.action, &access.keys));
+        let refused: Vec<_> = refused.map(|access| format!("{function}: {access}")).collect();
+        let is_allowed = refused.is_empty();
+        self.world.refused().extend(refused);
+        is_allowed
+    }
+
     async fn carry_out(
         &self,
         called: &Called,
@@ -155,8 +176,18 @@ impl Aws {
         body: &[u8],
         function: Option<&str>,
     ) -> Answer {
+        let request = match called.service {
+            "dynamodb" => serde_json::from_slice(body).unwrap_or_default(),
+            _ => Value::Null,
+        };
+        let needed = access::needed(called.service, &called.operation, &request);
+        if function.is_some_and(|function| !self.lets(function, &needed)) {
+            return failure(called.service, 400, "AccessDeniedException");
+        }
         match called.service {
-            "dynamodb" => self.dynamodb.call(&called.operation, headers, body, function, &self.world).await,
+            "dynamodb" => {
+                self.dynamodb.call(&called.operation, headers, request, function, &self.world).await
+            }
             "secretsmanager" => self.secrets.call(&called.operation, body),
             "ses" => ses::call(&called.operation, body, &self.world),
             _ => sns::call(&called.operation, body, &self.world),
