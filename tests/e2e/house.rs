@@ -1,5 +1,6 @@
 //! What must agree with each other: the list of endpoints, `template.yaml`, `events/`, the binaries,
-//! the README and `docs/openapi.yaml`. What they use is in `usage.rs`.
+//! the README and `docs/openapi.yaml`. What they use is in `usage.rs`, what they may in
+//! `least_privilege.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,6 +12,7 @@ use serde_json::value::to_raw_value;
 use serde_yaml_ng::Value as Yaml;
 use shared::token::keys::KeySecret;
 use tests::App;
+use tests::policy::template_functions;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -23,19 +25,6 @@ pub(crate) fn read(path: &str) -> String {
 fn names() -> BTreeSet<String> {
     let triggers = TRIGGERS.iter().map(|trigger| trigger.name);
     ROUTES.iter().map(|route| route.name).chain(triggers).map(ToOwned::to_owned).collect()
-}
-
-/// The functions of the template by their binaries.
-pub(crate) fn template_functions() -> BTreeMap<String, Yaml> {
-    let template: Yaml = serde_yaml_ng::from_str(&read("template.yaml")).unwrap();
-    let resources = template["Resources"].as_mapping().unwrap().values();
-    let functions = resources.filter(|resource| resource["Type"] == "AWS::Serverless::Function");
-    functions
-        .map(|function| {
-            let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
-            (binary.to_owned(), function.clone())
-        })
-        .collect()
 }
 
 fn file_stems(folder: &str) -> BTreeSet<String> {

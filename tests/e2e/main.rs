@@ -11,6 +11,7 @@ mod common;
 mod faults;
 mod house;
 mod key_rotation;
+mod least_privilege;
 mod local;
 mod qr;
 mod reset;

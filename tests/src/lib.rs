@@ -5,7 +5,8 @@
 //! Lambda Runtime API.
 //!
 //! When a test's [`App`] is dropped, every secret that its clients sent or got is looked for in the
-//! log of the whole run: a test that leaks one fails.
+//! log of the whole run: a test that leaks one fails. So does one in which a function does what its policy in
+//! `template.yaml` does not allow: the stand-ins of AWS refuse that.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -18,6 +19,7 @@ mod client;
 pub mod costs;
 pub mod phone;
 pub mod picture;
+pub mod policy;
 pub mod provider;
 
 use std::collections::BTreeSet;
@@ -94,7 +96,7 @@ impl App {
                 is_demo: document == local::DEMO,
                 binaries,
                 log: Arc::new(|line| log().extend([line, "\n"])),
-                allows: None,
+                allows: Some(Arc::new(policy::allows)),
             })
             .await
             .expect("the stack starts"),
@@ -275,6 +277,14 @@ impl App {
         format!("{:?}", answer.items())
     }
 
+    /// The forms of all partition keys in the table.
+    pub async fn key_forms(&self) -> BTreeSet<String> {
+        let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
+        let pages = client.scan().table_name(&self.stack.place.table).into_paginator().items().send();
+        let items = pages.collect::<Result<Vec<_>, _>>().await.expect("the table answers");
+        items.iter().map(|item| local::form(item["pk"].as_s().expect("a text"))).collect()
+    }
+
     /// Takes attributes out of all items, as though an earlier version had written them.
     pub async fn forget_attributes(&self, names: &[&str]) {
         let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
@@ -336,6 +346,8 @@ impl Drop for App {
         if std::thread::panicking() {
             return;
         }
+        let refused = self.stack.world.refused();
+        assert!(refused.is_empty(), "no policy allows this: {refused:?}");
         for email in &self.stack.world.outbox().email {
             self.remember(&json!({ "reset_code": code_in(&email.text) }));
         }
