@@ -27,7 +27,7 @@ impl Key {
 
     /// Any one of the copies but the first, for a call that reads. The first one of an enterprise or of its API key
     /// lies under `ENT#<id>`, and a policy that lets a function read that with other items lets it read all that
-    /// begins with it: docs/decisions/0025.
+    /// begins with it: docs/decisions/0026.
     pub(super) fn any_copy(&self) -> Self {
         let random = u16::from_be_bytes(crypto::random());
         self.copy((random % u16::from(COPIES - 1)).to_be_bytes()[1] + 1)
