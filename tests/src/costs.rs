@@ -35,6 +35,13 @@ pub async fn on_vidizmo(app: &App) -> Client {
     app.vidizmo().bearing(&token)
 }
 
+/// So many screeners more, called `film-0` and so on, that are links.
+pub fn add_films(document: &mut Value, enterprise: usize, count: usize) {
+    let list = document["enterprises"][enterprise]["screeners"].as_array_mut().expect("a list");
+    let films = 0..count;
+    list.extend(films.map(|n| json!({ "key": format!("film-{n}"), "two_factor": true, "link_type": true })));
+}
+
 /// Links a phone, asks for a code, and gives it.
 pub async fn link_and_request(app: &App, client: &Client, screener: &str, phone: (u64, u64, &str)) -> String {
     client.link_phone(screener, phone.0, phone.1).await.expect(200, "W0000");

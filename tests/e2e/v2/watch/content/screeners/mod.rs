@@ -9,8 +9,7 @@ mod request;
 mod verify;
 mod who;
 
-use serde_json::{Value, json};
-pub(crate) use tests::costs::{LINK, US, link_and_request, wrong_code as wrong};
+pub(crate) use tests::costs::{LINK, US, add_films, link_and_request, wrong_code as wrong};
 use tests::{Answer, App, Client};
 
 /// Mobile numbers that nobody has, each as country code, phone, and E.164.
@@ -19,13 +18,6 @@ const US_TOO: Phone = (1, 2_025_550_144, "+12025550144");
 const GB: Phone = (44, 7_400_123_456, "+447400123456");
 /// Jersey's, which shares the United Kingdom's country code and is on nobody's list.
 const JE: Phone = (44, 7_797_712_345, "+447797712345");
-
-/// So many screeners more, called `film-0` and so on, that are links.
-fn add_films(document: &mut Value, enterprise: usize, count: usize) {
-    let list = document["enterprises"][enterprise]["screeners"].as_array_mut().unwrap();
-    let films = 0..count;
-    list.extend(films.map(|n| json!({ "key": format!("film-{n}"), "two_factor": true, "link_type": true })));
-}
 
 /// What a call gave, and between which seconds of the stack's clock it was made.
 async fn timed<T>(app: &App, call: impl Future<Output = T>) -> (T, [i64; 2]) {

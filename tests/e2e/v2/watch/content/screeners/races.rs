@@ -1,19 +1,10 @@
 //! Many at once: exactly one wins, or exactly as many as there are tries.
 
 use serde_json::json;
-use shared::store::Store;
-use shared::store::phone::{LinkedPhone, Subject};
+use tests::tries::wrong_codes;
 use tests::{App, at_once, count};
 
 use super::{GB, LINK, US, US_TOO, add_films, link_and_request, wrong};
-
-/// How many wrong tries the link's phone has in the table.
-async fn tries(app: &App) -> usize {
-    let key = LinkedPhone::key("acme", LINK, &Subject::Link);
-    let [phone] = Store::new(&app.operator()).read([&key]).await.unwrap();
-    let phone = phone.unwrap();
-    phone.get("tries").map_or(0, |tries| tries.as_bs().unwrap().len())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_requests_at_once_one_is_sent() {
@@ -89,7 +80,7 @@ async fn of_many_wrong_codes_at_once_five_are_counted_and_the_code_is_over() {
     })
     .await;
     assert_eq!(count(&answers, "W2002"), 32);
-    assert_eq!(tries(&app).await, 5);
+    assert_eq!(wrong_codes(&app).await, 5);
     watch.verify_code(LINK, &code).await.expect(401, "W2002");
 }
 
@@ -108,7 +99,7 @@ async fn a_right_code_among_many_wrong_ones_wins_once_at_most_and_never_after_fi
         })
         .await;
         let won = count(&answers, "W0000");
-        let tries = tries(&app).await;
+        let tries = wrong_codes(&app).await;
         assert!(if won == 1 { tries <= 4 } else { tries == 5 }, "{won} won after {tries}");
         assert_eq!((won <= 1, won + count(&answers, "W2002")), (true, 12));
         watch.verify_code(LINK, &code).await.expect(401, "W2002");
