@@ -1,5 +1,5 @@
 //! `POST /v2/watch/content/screeners/{screener_key}/2fa`: links a phone number to a viewer of a screener. Nothing
-//! is sent to it yet. One read, then one transaction.
+//! is sent to it yet. One read, then one transaction; a second one for whoever meets another call for the same phone.
 
 use serde_json::json;
 use shared::body::{Invalid, Object};
@@ -60,24 +60,30 @@ impl Endpoint for Register {
         let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
         let request = Request::parse(&call.body()?)?;
         let mobile = request.mobile(&enterprise.settings.otp_countries)?;
-        let linked = viewer.phone.as_ref();
-        let is_linked = linked.is_some_and(|linked| linked.number == mobile.number);
-        let is_another_verified = !is_linked && linked.is_some_and(LinkedPhone::is_verified);
         // Which number is linked, the answer tells something of: so each question is counted.
         let (store, operation) = (&self.door.store, Operation::new());
         let by_viewer = limits::PHONE_VIEWER.counter(&enterprise.id, &viewer.name(), call.now);
         let by_source = limits::PHONE_SOURCE.counter(&enterprise.id, &call.source, call.now);
-        let mut writes = vec![store.taking(&by_viewer, &operation), store.taking(&by_source, &operation)];
-        if !is_linked && !is_another_verified {
-            writes.push(store.linking_phone(&viewer.phone_key, &mobile.number, &mobile.country));
-        }
-        match store.transact(writes).await? {
-            Ok(()) if is_another_verified => {}
-            Ok(()) => return Ok(Reply::success(Self::SURFACE, json!({ "detail": "Success" }))),
-            Err(cancelled) if cancelled.failed[0] => return Err(by_viewer.refusal(call.now)),
-            Err(cancelled) if cancelled.failed[1] => return Err(by_source.refusal(call.now)),
-            // It has been verified since the read.
-            Err(_) => {}
+        let mut linked = viewer.phone;
+        loop {
+            let is_linked = linked.as_ref().is_some_and(|linked| linked.number == mobile.number);
+            let is_another_verified = !is_linked && linked.as_ref().is_some_and(LinkedPhone::is_verified);
+            let mut writes = vec![store.taking(&by_viewer, &operation), store.taking(&by_source, &operation)];
+            if !is_linked && !is_another_verified {
+                writes.push(store.linking_phone(&viewer.phone_key, &mobile.number, &mobile.country));
+            }
+            match store.transact(writes).await? {
+                Ok(()) if is_another_verified => break,
+                Ok(()) => return Ok(Reply::success(Self::SURFACE, json!({ "detail": "Success" }))),
+                Err(cancelled) if cancelled.failed[0] => return Err(by_viewer.refusal(call.now)),
+                Err(cancelled) if cancelled.failed[1] => return Err(by_source.refusal(call.now)),
+                // Since the read this number was linked or another one verified. It is judged by that, and no
+                // number is linked any more: the next transaction only counts.
+                Err(cancelled) => {
+                    let found = parse(cancelled.found.into_iter().nth(2).flatten())?;
+                    linked = Some(found.ok_or_else(|| Failure::Internal("a phone was not told".into()))?);
+                }
+            }
         }
         call.notes.add(|about| about.reason = Some("another_phone_verified"));
         Err(Failure::NotAllowed("Another phone is linked and verified"))

@@ -155,8 +155,9 @@ impl LinkedPhone {
 const HAS_TRIES: &str = "(attribute_not_exists(tries) OR size(tries) < :most)";
 
 impl Store {
-    /// Links a number in the place of whichever there was, and ends the code that was sent to that, as a write of
-    /// a transaction. It fails when that one has been verified.
+    /// Links a number in the place of another one or none, and ends the code that was sent to that, as a write of a
+    /// transaction. It fails, with the phone as it is, when that one has been verified, and when the number is
+    /// linked already: its code is not to end.
     #[must_use]
     pub fn linking_phone(&self, key: &Key, new: &Private, country: &str) -> TransactWriteItem {
         write!(
@@ -167,10 +168,13 @@ impl Store {
                 .update_expression(
                     "SET #number = :number, country = :country REMOVE code, sent_at, code_operation, refused"
                 )
-                .condition_expression("attribute_not_exists(verified_at)")
+                .condition_expression(
+                    "attribute_not_exists(verified_at) AND (attribute_not_exists(#number) OR #number <> :number)"
+                )
                 .expression_attribute_names("#number", "number")
                 .expression_attribute_values(":number", text(new.expose()))
                 .expression_attribute_values(":country", text(country))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         )
     }
 

@@ -63,11 +63,12 @@ impl Contract {
         }
     }
 
-    /// With a number go its codes. Where two calls link the same one at once, a code goes too that was written
-    /// between the two: the second call knows neither.
+    /// With a number go its codes. One that is linked again keeps them, whoever asked for them meanwhile.
     pub(super) fn link(&mut self, number: usize) {
-        self.codes.clear();
-        self.linked = number;
+        if number != self.linked {
+            self.codes.clear();
+            self.linked = number;
+        }
     }
 
     /// How many messages there were since the beginning.

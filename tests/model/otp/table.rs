@@ -156,7 +156,7 @@ impl Table {
 
     pub(super) fn link(&mut self, number: usize) -> bool {
         let phone = &mut self.phone;
-        let is_linked = !phone.is_verified;
+        let is_linked = !phone.is_verified && phone.number != number;
         if is_linked {
             (phone.number, phone.code, phone.sent_at, phone.code_operation) = (number, None, None, None);
         }

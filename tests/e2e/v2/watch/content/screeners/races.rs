@@ -1,6 +1,8 @@
 //! Many at once: exactly one wins, or exactly as many as there are tries.
 
 use serde_json::json;
+use shared::store::phone::{LinkedPhone, Subject};
+use shared::store::{Store, parse};
 use tests::tries::wrong_codes;
 use tests::{App, at_once, count};
 
@@ -136,5 +138,40 @@ async fn a_number_is_not_replaced_while_it_is_verified() {
         let replaced = count(&answers[1..], "W0000");
         let wanted = if is_verified { (0, 7) } else { (7, 0) };
         assert_eq!((replaced, count(&answers[1..], "W2101")), wanted, "{answers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_is_linked_meanwhile_keeps_its_code() {
+    let app = App::start().await;
+    let watch = app.watch();
+    let code = link_and_request(&app, &watch, LINK, US).await;
+    // By a call that read the phone before.
+    let (store, key) = (Store::new(&app.operator()), LinkedPhone::key("acme", LINK, &Subject::Link));
+    let linking = store.linking_phone(&key, &US.2.into(), "US");
+    let refused = store.transact(vec![linking]).await.unwrap().unwrap_err();
+    let found: LinkedPhone = parse(refused.found[0].clone()).unwrap().unwrap();
+    assert_eq!(found.number, US.2.into());
+    watch.verify_code(LINK, &code).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_link_one_number_at_once_all_succeed_all_count_and_none_ends_a_code() {
+    for _ in 0..8 {
+        let app = App::start().await;
+        let watch = app.watch();
+        let answers = at_once(10, |n| {
+            let watch = watch.clone();
+            async move {
+                let linked = watch.link_phone(LINK, US.0, US.1).await;
+                // The rest may be on their way still.
+                if n == 0 { watch.request_code(LINK).await } else { linked }
+            }
+        })
+        .await;
+        assert_eq!(count(&answers, "W0000"), 10, "{answers:?}");
+        watch.verify_code(LINK, &app.sms_code(US.2)).await.expect(200, "W0000");
+        // Ten numbers an hour may be linked.
+        watch.link_phone(LINK, US.0, US.1).await.expect(429, "W5001");
     }
 }
