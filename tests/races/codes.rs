@@ -43,7 +43,7 @@ async fn answer(app: &App, people: &[Person; 3], code: &str) -> Option<Value> {
     let mut phone = Phone::open(app, code).await;
     phone.client = phone.client.forgetting();
     phone.send(&[("type", "pin"), ("pin", PIN)]).await.expect_page(200, "Approve this Apple TV?");
-    let approves = |index: usize| index % 2 == 0;
+    let approves = |index: usize| index.is_multiple_of(2);
     let person = |index: usize| &people[index / 2 % people.len()];
     let mut answers = at_once(CALLS, |index| {
         let Person { client, beside, .. } = person(index);

@@ -99,10 +99,10 @@ async fn attempts_of_one_viewer() {
         tries.leave_shares(&limits::SMS_ATTEMPTS.budget("acme", &viewer(), now), left).await;
         let answers = request(&watch).await;
         // One message is under way at a time; those who ask meanwhile are refused.
-        let tried = count(&answers, "W5000");
-        assert!((left.min(1)..=left).contains(&tried), "{tried} of {left}");
-        hold(answers, &[(500, "W5000", tried), (429, "W5001", CALLS - tried)]);
-        for _ in tried..left {
+        let attempts = count(&answers, "W5000");
+        assert!((left.min(1)..=left).contains(&attempts), "{attempts} of {left}");
+        hold(answers, &[(500, "W5000", attempts), (429, "W5001", CALLS - attempts)]);
+        for _ in attempts..left {
             watch.request_code(LINK).await.expect(500, "W5000");
         }
         watch.request_code(LINK).await.expect(429, "W5001");
