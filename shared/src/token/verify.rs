@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::keys::KeySet;
-use super::{ACCESS_TYPE, AccessClaims, Claims, REFRESH_TYPE, RefreshClaims};
+use super::{ACCESS_TYPE, AccessClaims, Claims, MAX_CHARS, REFRESH_TYPE, RefreshClaims};
 use crate::cache::Cached;
 use crate::failure::{Failure, Surface};
 use crate::private::Private;
@@ -81,7 +81,11 @@ impl Verifier {
         now: i64,
         alive_at: Option<i64>,
     ) -> Result<T, Failure> {
-        let (signed, signature) = token.expose().rsplit_once('.').ok_or(Failure::Token)?;
+        let token = token.expose();
+        if token.len() > MAX_CHARS {
+            return Err(Failure::Token);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(Failure::Token)?;
         let (header, claims) = signed.split_once('.').ok_or(Failure::Token)?;
         let Header { alg, typ: its_typ, kid } = part(header)?;
         if alg != Algorithm::ES256 || its_typ != typ {

@@ -32,6 +32,7 @@ fn parts(good: &Good<'_>) -> Vec<Attack> {
         ("as a JSON object", flattened.to_string()),
         ("in quotes", format!("\"{token}\"")),
         ("with over 4,096 characters", format!("{token}{}", "A".repeat(4096))),
+        ("with over 4,096 characters, and signed", good.with_claim("more", json!("A".repeat(4096)))),
     ];
     rows.map(|(name, token)| (name.to_owned(), token)).into()
 }
