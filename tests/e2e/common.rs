@@ -222,6 +222,18 @@ async fn unknown_fields_are_ignored_and_paths_work_with_one_trailing_slash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn headers_of_which_no_url_can_be_made_change_nothing() {
+    let app = App::start().await;
+    let ana = app.ana_client().await;
+    for header in [("x-forwarded-proto", "http,s"), ("x-forwarded-proto", "1"), ("x-forwarded-host", "[")] {
+        ana.get_with("/v2/watch/auth/session", header).await.expect(200, "W0000");
+    }
+    for host in ["[", "a b", "acme.localhost:port"] {
+        ana.clone().at(host).get("/v2/watch/auth/session").await.expect(200, "W0000");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_no_route_matches_is_answered_as_api_gateway_does() {
     let app = App::start().await;
     for (method, path) in [
