@@ -177,6 +177,28 @@ fn the_log_s_page_lists_every_event_with_its_functions() {
 }
 
 /// Each event's name and what it gets, an HTTP status or a whole answer; `.ci/events` reads the same file.
+/// Which version of each dependency a workspace has pinned.
+fn pins(manifest: &str) -> BTreeMap<&str, &str> {
+    manifest
+        .lines()
+        .filter_map(|line| {
+            let (name, rest) = line.split_once(" = ")?;
+            let (_, version) = rest.split_once("\"=")?;
+            Some((name, version.split_once('"')?.0))
+        })
+        .collect()
+}
+
+#[test]
+fn the_fuzz_targets_use_the_versions_that_everything_else_does() {
+    let (workspace, fuzz) = (read("Cargo.toml"), read("fuzz/Cargo.toml"));
+    let (workspace, mut fuzz) = (pins(&workspace), pins(&fuzz));
+    assert!(fuzz.remove("libfuzzer-sys").is_some() && fuzz.len() > 5, "{fuzz:?}");
+    for (name, version) in fuzz {
+        assert_eq!(workspace.get(name), Some(&version), "{name}");
+    }
+}
+
 fn events() -> Vec<(String, Value)> {
     let lines = include_str!("../src/events.tsv").lines();
     lines

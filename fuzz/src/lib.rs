@@ -1,0 +1,297 @@
+//! What the fuzz targets have in common: the functions over the local stack, in one thread of one process, built once;
+//! and what must hold of every answer, whatever the input. docs/fuzzing.md says what each target looks for.
+
+mod answer;
+mod credentials;
+mod event;
+mod input;
+mod store;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use dynoxide::Database;
+use dynoxide::server::serve_with_shutdown;
+use functions::{Handler, Invocation, ROUTES, Route, TRIGGERS};
+use jsonwebtoken::EncodingKey;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use local::{Options, Stack};
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+use shared::config::Environment;
+use shared::provision::document::Document;
+use shared::provision::{self, Report};
+use shared::token::keys::{self, KeySet};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+pub use answer::Answer;
+pub use credentials::{ADMIN_KEY, ANA, ANA_AT, Credentials, Tokens, UDID, WATCH_KEY};
+pub use event::Call;
+pub use input::{fill, split_first};
+
+use answer::check_secrets;
+use store::InProcess;
+
+/// Epoch seconds at which all calls come, so that an input takes the same way whenever it is run.
+pub const NOW: i64 = 1_800_000_000;
+
+/// The id of every call.
+pub const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
+
+/// The tenants, their keys and people, as in the tests.
+pub const DOCUMENT: &str = include_str!("../../tests/src/document.json");
+
+const PUBLIC_URL: &str = "https://login.usher.example";
+
+/// When a call is given up that waits on purpose: `watch-forgot-password` answers two seconds after it began.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+fn log() -> MutexGuard<'static, Vec<u8>> {
+    LOG.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The functions and what is under them.
+pub struct House {
+    runtime: Runtime,
+    environment: Environment,
+    store: InProcess,
+    /// The file that holds the table as it is before every input.
+    kept: String,
+    handlers: BTreeMap<&'static str, (&'static Route, Handler)>,
+    triggers: BTreeMap<&'static str, Invocation>,
+    events: BTreeMap<&'static str, Value>,
+    keys: Arc<KeySet>,
+    credentials: OnceLock<Credentials>,
+    hashing: Mutex<Hashing>,
+    /// Serves secrets, mail and text messages. It stops when it is dropped.
+    stack: Mutex<Stack>,
+}
+
+impl fmt::Debug for House {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("House")
+    }
+}
+
+/// How much of the time went into calls that hash a password.
+struct Hashing {
+    began: Instant,
+    spent: Duration,
+}
+
+/// The functions, which are built by the first call.
+///
+/// # Panics
+/// When they cannot be built.
+pub fn house() -> &'static House {
+    static HOUSE: OnceLock<House> = OnceLock::new();
+    HOUSE.get_or_init(|| {
+        let house = House::open();
+        let credentials = Credentials::gather(&house);
+        assert!(house.credentials.set(credentials).is_ok(), "they are gathered once");
+        house.store.keep(&house.kept);
+        house
+    })
+}
+
+impl House {
+    fn open() -> Self {
+        shared::log::divert(|line| log().extend_from_slice(line));
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(Self::start()).with(runtime)
+    }
+
+    async fn start() -> Parts {
+        let database = Database::memory().expect("a store");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        tokio::spawn(serve_with_shutdown(listener, database.clone(), std::future::pending()));
+        let stack = Stack::start(Options {
+            port: 0,
+            data: None,
+            dynamodb: Some(url),
+            table: "usher".to_owned(),
+            document: Document::parse(DOCUMENT).expect("the document is valid"),
+            is_demo: false,
+            binaries: None,
+            log: Arc::new(|_| ()),
+            allows: None,
+        });
+        let stack = stack.await.expect("the stack starts");
+        let store = InProcess::new(database);
+        let mut environment = stack.place.environment("fuzz");
+        environment.aws = environment.aws.into_builder().http_client(store.clone()).build();
+        PUBLIC_URL.clone_into(&mut environment.public_url);
+        let (mut handlers, mut triggers, mut events) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for route in ROUTES {
+            let handler = (route.build)(environment.clone()).await.expect("it is built");
+            handlers.insert(route.name, (route, handler));
+            events.insert(route.name, event::read(route.name));
+        }
+        for trigger in TRIGGERS {
+            let function = (trigger.build)(environment.clone()).await.expect("it is built");
+            triggers.insert(trigger.name, function);
+            events.insert(trigger.name, event::read(trigger.name));
+        }
+        let keys = keys::private(&environment).await.expect("the keys are there").get(NOW);
+        Parts { stack, store, environment, handlers, triggers, events, keys }
+    }
+
+    /// What a client can have before an input comes.
+    ///
+    /// # Panics
+    /// Before it was gathered.
+    pub fn credentials(&self) -> &Credentials {
+        self.credentials.get().expect("they are gathered first")
+    }
+
+    /// The key that signs, and what it is called.
+    ///
+    /// # Panics
+    /// Never: one signs.
+    pub fn signing_key(&self) -> (&str, &EncodingKey) {
+        self.keys.signing().expect("one signs")
+    }
+
+    /// The keys as they are in Secrets Manager now.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    pub fn current_keys(&self) -> String {
+        let keys = self.runtime.block_on(keys::private(&self.environment)).expect("the keys are there");
+        format!("{:?}", keys.get(NOW).jwks)
+    }
+
+    /// Begins an input: the table is as it was before all others.
+    pub fn begin(&self) {
+        self.store.restore(&self.kept);
+        let stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
+        *stack.world.outbox() = local::world::Outbox::default();
+        *stack.world.usage() = local::world::Usage::default();
+    }
+
+    /// What was sent by mail and as text messages.
+    fn outbox(&self) -> local::world::Outbox {
+        self.stack.lock().unwrap_or_else(PoisonError::into_inner).world.outbox().clone()
+    }
+
+    /// Whether there is time for a call that hashes a password. A hash takes as long as a hundred calls without one:
+    /// together they get a third of the time.
+    pub fn has_time_to_hash(&self) -> bool {
+        let hashing = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        hashing.spent < Duration::from_secs(2) + hashing.began.elapsed() / 3
+    }
+
+    /// Makes a call, and holds its answer against what must hold of every one. `None` where the answer is waited
+    /// for no longer.
+    ///
+    /// # Panics
+    /// When something does not hold.
+    pub fn ask(&self, function: &str, call: &Call<'_>) -> Option<Answer> {
+        let event = self.event(function, call).to_string();
+        let read = serde_json::from_str(&event);
+        let read = read.unwrap_or_else(|error| panic!("an event that cannot be read, {error}: {event}"));
+        self.answer(function, read)
+    }
+
+    /// The event of a call.
+    pub fn event(&self, function: &str, call: &Call<'_>) -> Value {
+        call.event(&self.events[function])
+    }
+
+    /// Sends an event to a function, and holds its answer against what must hold of every one. `None` where it is no
+    /// event, or the answer is waited for no longer.
+    ///
+    /// # Panics
+    /// When something does not hold.
+    pub fn send(&self, function: &str, event: &str) -> Option<Answer> {
+        self.answer(function, serde_json::from_str(event).ok()?)
+    }
+
+    fn answer(&self, function: &str, event: ApiGatewayV2httpRequest) -> Option<Answer> {
+        let (route, handler) = &self.handlers[function];
+        let waits = function == "watch-forgot-password" && self.credentials.get().is_some();
+        log().clear();
+        let began = Instant::now();
+        let answer = handler(event, REQUEST_ID.to_owned());
+        let answer = self.runtime.block_on(async {
+            if waits { timeout(PATIENCE, answer).await.ok() } else { Some(answer.await) }
+        });
+        // Nothing else takes nearly as long.
+        if began.elapsed() > Duration::from_millis(8) {
+            self.hashing.lock().unwrap_or_else(PoisonError::into_inner).spent += began.elapsed();
+        }
+        let answer = Answer::of(answer?);
+        answer.check(route);
+        answer.check_log(&String::from_utf8_lossy(&log()), self.credentials.get());
+        Some(answer)
+    }
+
+    /// Invokes a function that has no route.
+    ///
+    /// # Errors
+    /// When the invocation fails.
+    ///
+    /// # Panics
+    /// Never: a value serialises.
+    pub fn invoke(&self, function: &str, event: &Value) -> Result<Value, String> {
+        log().clear();
+        let event = to_raw_value(event).expect("a value serialises");
+        let answer = self.triggers[function](event, REQUEST_ID.to_owned());
+        let answer = self.runtime.block_on(answer).map_err(|error| error.to_string());
+        check_secrets(&String::from_utf8_lossy(&log()), self.credentials.get());
+        answer
+    }
+
+    /// Applies a provisioning document to the table.
+    ///
+    /// # Errors
+    /// What an operator is told.
+    pub fn apply(&self, document: &Document) -> Result<Report, String> {
+        let began = Instant::now();
+        let mut report = Report::default();
+        let applied = self.runtime.block_on(provision::run(&self.environment, document, &mut report));
+        self.hashing.lock().unwrap_or_else(PoisonError::into_inner).spent += began.elapsed();
+        applied.map(|()| report).map_err(|failure| failure.to_string())
+    }
+}
+
+/// A house without the runtime that it was built in.
+struct Parts {
+    stack: Stack,
+    store: InProcess,
+    environment: Environment,
+    handlers: BTreeMap<&'static str, (&'static Route, Handler)>,
+    triggers: BTreeMap<&'static str, Invocation>,
+    events: BTreeMap<&'static str, Value>,
+    keys: Arc<KeySet>,
+}
+
+impl Parts {
+    fn with(self, runtime: Runtime) -> House {
+        let Self { stack, store, environment, handlers, triggers, events, keys } = self;
+        let kept = std::env::temp_dir().join(format!("usher-fuzz-{}.db", std::process::id()));
+        let kept = kept.to_string_lossy().into_owned();
+        // One that was left by a process of the same number.
+        let _ = std::fs::remove_file(&kept);
+        House {
+            runtime,
+            environment,
+            store,
+            kept,
+            handlers,
+            triggers,
+            events,
+            keys,
+            credentials: OnceLock::new(),
+            hashing: Mutex::new(Hashing { began: Instant::now(), spent: Duration::ZERO }),
+            stack: Mutex::new(stack),
+        }
+    }
+}
