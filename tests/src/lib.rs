@@ -21,6 +21,7 @@ pub mod phone;
 pub mod picture;
 pub mod policy;
 pub mod provider;
+mod secrets;
 pub mod studio;
 pub mod tries;
 
@@ -29,10 +30,10 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
-use client::remember;
 pub use client::{Answer, Client, SignedIn};
 use local::world::Outbox;
 use local::{Options, Stack};
+use secrets::remember;
 use serde_json::{Value, json};
 use shared::config::Environment;
 use shared::provision::document::Document;

@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use ulid::Ulid;
 
 use crate::App;
-use crate::client::remember;
+use crate::secrets::remember;
 pub use behaviour::{Alg, Behaviour, Trouble};
 use form::{credentials, form, merge};
 use keys::{Keys, RSA};
