@@ -87,20 +87,24 @@ async fn all(client: &Client, path: &str, body: Value) -> Vec<Answer> {
     .await
 }
 
-/// Holds answers against how many there are to be of each row of the status table.
+/// The answer's row of the status table.
+fn row(answer: &Answer) -> (u16, &str) {
+    (answer.status, answer.body["status_code"].as_str().unwrap_or_default())
+}
+
+/// Holds answers against how many there are to be of each row, and each of them against its row.
 #[track_caller]
 fn hold(answers: Vec<Answer>, wanted: &[(u16, &str, usize)]) {
     let mut told = BTreeMap::new();
     for answer in &answers {
-        *told.entry((answer.status, answer.body["status_code"].as_str().unwrap_or_default())).or_insert(0) +=
-            1;
+        *told.entry(row(answer)).or_insert(0) += 1;
     }
     let wanted = wanted.iter().filter(|(.., times)| *times > 0);
     let wanted: BTreeMap<_, _> = wanted.map(|(http, code, times)| ((*http, *code), *times)).collect();
     assert_eq!(told, wanted);
     for answer in answers {
-        let (http, code) =
-            (answer.status, answer.body["status_code"].as_str().unwrap_or_default().to_owned());
+        let (http, code) = row(&answer);
+        let code = code.to_owned();
         answer.expect(http, &code);
     }
 }

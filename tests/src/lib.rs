@@ -23,6 +23,7 @@ pub mod policy;
 pub mod provider;
 mod secrets;
 pub mod studio;
+mod table;
 pub mod tries;
 
 use std::collections::BTreeSet;
@@ -277,60 +278,6 @@ impl App {
         provision::run(&self.operator(), &document, &mut Report::default())
             .await
             .expect("the document applies");
-    }
-
-    /// Everything in the table, as text.
-    pub async fn table_text(&self) -> String {
-        let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
-        let answer =
-            client.scan().table_name(&self.stack.place.table).send().await.expect("the table answers");
-        format!("{:?}", answer.items())
-    }
-
-    /// The forms of all partition keys in the table.
-    pub async fn key_forms(&self) -> BTreeSet<String> {
-        let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
-        let pages = client.scan().table_name(&self.stack.place.table).into_paginator().items().send();
-        let items = pages.collect::<Result<Vec<_>, _>>().await.expect("the table answers");
-        items.iter().map(|item| local::form(item["pk"].as_s().expect("a text"))).collect()
-    }
-
-    /// Takes attributes out of all items, as though an earlier version had written them.
-    pub async fn forget_attributes(&self, names: &[&str]) {
-        let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
-        let table = &self.stack.place.table;
-        let answer = client.scan().table_name(table).send().await.expect("the table answers");
-        for item in answer.items() {
-            for name in names.iter().filter(|name| item.contains_key(**name)) {
-                let key = ["pk", "sk"].map(|part| (part.to_owned(), item[part].clone()));
-                let update = client.update_item().table_name(table).set_key(Some(key.into()));
-                let update =
-                    update.update_expression("REMOVE #name").expression_attribute_names("#name", *name);
-                update.send().await.expect("the item changes");
-            }
-        }
-    }
-
-    /// Begins again with this document, for functions that have been called before: but for the keys, the table has
-    /// nothing else.
-    pub async fn begin_again(&self, document: &str) {
-        let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
-        let table = &self.stack.place.table;
-        let answer = client.scan().table_name(table).send().await.expect("the table answers");
-        for item in answer.items().iter().filter(|item| item["pk"].as_s().is_ok_and(|pk| pk != "KEYS")) {
-            let key = ["pk", "sk"].map(|part| (part.to_owned(), item[part].clone()));
-            let delete = client.delete_item().table_name(table).set_key(Some(key.into()));
-            delete.send().await.expect("the item goes");
-        }
-        let document = Document::parse(document).expect("the document is valid");
-        provision::run(&self.operator(), &document, &mut Report::default())
-            .await
-            .expect("the document applies");
-    }
-
-    /// Empties the counters of all limits.
-    pub async fn forget_tries(&self) {
-        self.forget_attributes(&["operations"]).await;
     }
 
     /// The private key that signs, as an operator can read it, with its `kid`.
