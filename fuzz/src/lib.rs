@@ -56,19 +56,24 @@ fn log() -> MutexGuard<'static, Vec<u8>> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The functions and what is under them.
+/// The functions and what is under them, and the thread in which they run.
 pub struct House {
     runtime: Runtime,
-    environment: Environment,
-    store: InProcess,
+    parts: Parts,
     /// The file that holds the table as it is before every input.
     kept: String,
+    credentials: OnceLock<Credentials>,
+    hashing: Mutex<Hashing>,
+}
+
+/// What is built in that thread.
+struct Parts {
+    environment: Environment,
+    store: InProcess,
     handlers: BTreeMap<&'static str, (&'static Route, Handler)>,
     triggers: BTreeMap<&'static str, Invocation>,
     events: BTreeMap<&'static str, Value>,
     keys: Arc<KeySet>,
-    credentials: OnceLock<Credentials>,
-    hashing: Mutex<Hashing>,
     /// Serves secrets, mail and text messages. It stops when it is dropped.
     stack: Mutex<Stack>,
 }
@@ -95,7 +100,7 @@ pub fn house() -> &'static House {
         let house = House::open();
         let credentials = Credentials::gather(&house);
         assert!(house.credentials.set(credentials).is_ok(), "they are gathered once");
-        house.store.keep(&house.kept);
+        house.parts.store.keep(&house.kept);
         house
     })
 }
@@ -104,10 +109,139 @@ impl House {
     fn open() -> Self {
         shared::log::divert(|line| log().extend_from_slice(line));
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(Self::start()).with(runtime)
+        let kept = std::env::temp_dir().join(format!("usher-fuzz-{}.db", std::process::id()));
+        // One that was left by a process of the same number.
+        let _ = std::fs::remove_file(&kept);
+        Self {
+            parts: runtime.block_on(Parts::build()),
+            runtime,
+            kept: kept.to_string_lossy().into_owned(),
+            credentials: OnceLock::new(),
+            hashing: Mutex::new(Hashing { began: Instant::now(), spent: Duration::ZERO }),
+        }
     }
 
-    async fn start() -> Parts {
+    /// What a client can have before an input comes.
+    ///
+    /// # Panics
+    /// Before it was gathered.
+    pub fn credentials(&self) -> &Credentials {
+        self.credentials.get().expect("they are gathered first")
+    }
+
+    /// The key that signs, and what it is called.
+    ///
+    /// # Panics
+    /// Never: one signs.
+    pub fn signing_key(&self) -> (&str, &EncodingKey) {
+        self.parts.keys.signing().expect("one signs")
+    }
+
+    /// The keys as they are in Secrets Manager now.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    pub fn current_keys(&self) -> String {
+        let keys = self.runtime.block_on(keys::private(&self.parts.environment)).expect("the keys are there");
+        format!("{:?}", keys.get(NOW).jwks)
+    }
+
+    /// Begins an input: the table is as it was before all others.
+    pub fn begin(&self) {
+        self.parts.store.restore(&self.kept);
+        let stack = self.parts.stack.lock().unwrap_or_else(PoisonError::into_inner);
+        *stack.world.outbox() = local::world::Outbox::default();
+        *stack.world.usage() = local::world::Usage::default();
+    }
+
+    /// What was sent by mail and as text messages.
+    fn outbox(&self) -> local::world::Outbox {
+        self.parts.stack.lock().unwrap_or_else(PoisonError::into_inner).world.outbox().clone()
+    }
+
+    /// Whether there is time for a call that hashes a password. A hash takes as long as a hundred calls without one:
+    /// together they get a third of the time.
+    pub fn has_time_to_hash(&self) -> bool {
+        let hashing = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        hashing.spent < Duration::from_secs(2) + hashing.began.elapsed() / 3
+    }
+
+    /// Makes a call, and holds its answer against what must hold of every one. `None` where the answer is waited
+    /// for no longer.
+    ///
+    /// # Panics
+    /// When something does not hold.
+    pub fn ask(&self, function: &str, call: &Call<'_>) -> Option<Answer> {
+        let event = self.event(function, call).to_string();
+        let read = serde_json::from_str(&event);
+        let read = read.unwrap_or_else(|error| panic!("an event that cannot be read, {error}: {event}"));
+        self.answer(function, read)
+    }
+
+    /// The event of a call.
+    pub fn event(&self, function: &str, call: &Call<'_>) -> Value {
+        call.event(&self.parts.events[function])
+    }
+
+    /// Sends an event to a function, and holds its answer against what must hold of every one. `None` where it is no
+    /// event, or the answer is waited for no longer.
+    ///
+    /// # Panics
+    /// When something does not hold.
+    pub fn send(&self, function: &str, event: &str) -> Option<Answer> {
+        self.answer(function, serde_json::from_str(event).ok()?)
+    }
+
+    fn answer(&self, function: &str, event: ApiGatewayV2httpRequest) -> Option<Answer> {
+        let (route, handler) = &self.parts.handlers[function];
+        let waits = function == "watch-forgot-password" && self.credentials.get().is_some();
+        log().clear();
+        let began = Instant::now();
+        let answer = handler(event, REQUEST_ID.to_owned());
+        let answer = self.runtime.block_on(async {
+            if waits { timeout(PATIENCE, answer).await.ok() } else { Some(answer.await) }
+        });
+        // Nothing else takes nearly as long.
+        if began.elapsed() > Duration::from_millis(8) {
+            self.hashing.lock().unwrap_or_else(PoisonError::into_inner).spent += began.elapsed();
+        }
+        let answer = Answer::of(answer?);
+        answer.check(route);
+        answer.check_log(&String::from_utf8_lossy(&log()), self.credentials.get());
+        Some(answer)
+    }
+
+    /// Invokes a function that has no route.
+    ///
+    /// # Errors
+    /// When the invocation fails.
+    ///
+    /// # Panics
+    /// Never: a value serialises.
+    pub fn invoke(&self, function: &str, event: &Value) -> Result<Value, String> {
+        log().clear();
+        let event = to_raw_value(event).expect("a value serialises");
+        let answer = self.parts.triggers[function](event, REQUEST_ID.to_owned());
+        let answer = self.runtime.block_on(answer).map_err(|error| error.to_string());
+        check_secrets(&String::from_utf8_lossy(&log()), self.credentials.get());
+        answer
+    }
+
+    /// Applies a provisioning document to the table.
+    ///
+    /// # Errors
+    /// What an operator is told.
+    pub fn apply(&self, document: &Document) -> Result<Report, String> {
+        let began = Instant::now();
+        let mut report = Report::default();
+        let applied = self.runtime.block_on(provision::run(&self.parts.environment, document, &mut report));
+        self.hashing.lock().unwrap_or_else(PoisonError::into_inner).spent += began.elapsed();
+        applied.map(|()| report).map_err(|failure| failure.to_string())
+    }
+}
+
+impl Parts {
+    async fn build() -> Self {
         let database = Database::memory().expect("a store");
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
@@ -140,158 +274,6 @@ impl House {
             events.insert(trigger.name, event::read(trigger.name));
         }
         let keys = keys::private(&environment).await.expect("the keys are there").get(NOW);
-        Parts { stack, store, environment, handlers, triggers, events, keys }
-    }
-
-    /// What a client can have before an input comes.
-    ///
-    /// # Panics
-    /// Before it was gathered.
-    pub fn credentials(&self) -> &Credentials {
-        self.credentials.get().expect("they are gathered first")
-    }
-
-    /// The key that signs, and what it is called.
-    ///
-    /// # Panics
-    /// Never: one signs.
-    pub fn signing_key(&self) -> (&str, &EncodingKey) {
-        self.keys.signing().expect("one signs")
-    }
-
-    /// The keys as they are in Secrets Manager now.
-    ///
-    /// # Panics
-    /// When they cannot be read.
-    pub fn current_keys(&self) -> String {
-        let keys = self.runtime.block_on(keys::private(&self.environment)).expect("the keys are there");
-        format!("{:?}", keys.get(NOW).jwks)
-    }
-
-    /// Begins an input: the table is as it was before all others.
-    pub fn begin(&self) {
-        self.store.restore(&self.kept);
-        let stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
-        *stack.world.outbox() = local::world::Outbox::default();
-        *stack.world.usage() = local::world::Usage::default();
-    }
-
-    /// What was sent by mail and as text messages.
-    fn outbox(&self) -> local::world::Outbox {
-        self.stack.lock().unwrap_or_else(PoisonError::into_inner).world.outbox().clone()
-    }
-
-    /// Whether there is time for a call that hashes a password. A hash takes as long as a hundred calls without one:
-    /// together they get a third of the time.
-    pub fn has_time_to_hash(&self) -> bool {
-        let hashing = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
-        hashing.spent < Duration::from_secs(2) + hashing.began.elapsed() / 3
-    }
-
-    /// Makes a call, and holds its answer against what must hold of every one. `None` where the answer is waited
-    /// for no longer.
-    ///
-    /// # Panics
-    /// When something does not hold.
-    pub fn ask(&self, function: &str, call: &Call<'_>) -> Option<Answer> {
-        let event = self.event(function, call).to_string();
-        let read = serde_json::from_str(&event);
-        let read = read.unwrap_or_else(|error| panic!("an event that cannot be read, {error}: {event}"));
-        self.answer(function, read)
-    }
-
-    /// The event of a call.
-    pub fn event(&self, function: &str, call: &Call<'_>) -> Value {
-        call.event(&self.events[function])
-    }
-
-    /// Sends an event to a function, and holds its answer against what must hold of every one. `None` where it is no
-    /// event, or the answer is waited for no longer.
-    ///
-    /// # Panics
-    /// When something does not hold.
-    pub fn send(&self, function: &str, event: &str) -> Option<Answer> {
-        self.answer(function, serde_json::from_str(event).ok()?)
-    }
-
-    fn answer(&self, function: &str, event: ApiGatewayV2httpRequest) -> Option<Answer> {
-        let (route, handler) = &self.handlers[function];
-        let waits = function == "watch-forgot-password" && self.credentials.get().is_some();
-        log().clear();
-        let began = Instant::now();
-        let answer = handler(event, REQUEST_ID.to_owned());
-        let answer = self.runtime.block_on(async {
-            if waits { timeout(PATIENCE, answer).await.ok() } else { Some(answer.await) }
-        });
-        // Nothing else takes nearly as long.
-        if began.elapsed() > Duration::from_millis(8) {
-            self.hashing.lock().unwrap_or_else(PoisonError::into_inner).spent += began.elapsed();
-        }
-        let answer = Answer::of(answer?);
-        answer.check(route);
-        answer.check_log(&String::from_utf8_lossy(&log()), self.credentials.get());
-        Some(answer)
-    }
-
-    /// Invokes a function that has no route.
-    ///
-    /// # Errors
-    /// When the invocation fails.
-    ///
-    /// # Panics
-    /// Never: a value serialises.
-    pub fn invoke(&self, function: &str, event: &Value) -> Result<Value, String> {
-        log().clear();
-        let event = to_raw_value(event).expect("a value serialises");
-        let answer = self.triggers[function](event, REQUEST_ID.to_owned());
-        let answer = self.runtime.block_on(answer).map_err(|error| error.to_string());
-        check_secrets(&String::from_utf8_lossy(&log()), self.credentials.get());
-        answer
-    }
-
-    /// Applies a provisioning document to the table.
-    ///
-    /// # Errors
-    /// What an operator is told.
-    pub fn apply(&self, document: &Document) -> Result<Report, String> {
-        let began = Instant::now();
-        let mut report = Report::default();
-        let applied = self.runtime.block_on(provision::run(&self.environment, document, &mut report));
-        self.hashing.lock().unwrap_or_else(PoisonError::into_inner).spent += began.elapsed();
-        applied.map(|()| report).map_err(|failure| failure.to_string())
-    }
-}
-
-/// A house without the runtime that it was built in.
-struct Parts {
-    stack: Stack,
-    store: InProcess,
-    environment: Environment,
-    handlers: BTreeMap<&'static str, (&'static Route, Handler)>,
-    triggers: BTreeMap<&'static str, Invocation>,
-    events: BTreeMap<&'static str, Value>,
-    keys: Arc<KeySet>,
-}
-
-impl Parts {
-    fn with(self, runtime: Runtime) -> House {
-        let Self { stack, store, environment, handlers, triggers, events, keys } = self;
-        let kept = std::env::temp_dir().join(format!("usher-fuzz-{}.db", std::process::id()));
-        let kept = kept.to_string_lossy().into_owned();
-        // One that was left by a process of the same number.
-        let _ = std::fs::remove_file(&kept);
-        House {
-            runtime,
-            environment,
-            store,
-            kept,
-            handlers,
-            triggers,
-            events,
-            keys,
-            credentials: OnceLock::new(),
-            hashing: Mutex::new(Hashing { began: Instant::now(), spent: Duration::ZERO }),
-            stack: Mutex::new(stack),
-        }
+        Self { environment, store, handlers, triggers, events, keys, stack: Mutex::new(stack) }
     }
 }
