@@ -17,9 +17,9 @@ use crate::store::enterprise::{MailSettings, PageSettings, Settings, SmsSettings
 use crate::store::screener::is_key;
 use crate::store::session::LONGEST_SESSION;
 
-/// Checks a whole document that has been read from `text`.
-pub(super) fn check(document: &Document, text: &str) -> Result<(), Invalid> {
-    check_settings_names(text)?;
+/// Checks a whole document, of which `values` is the JSON.
+pub(super) fn check(document: &Document, values: &Value) -> Result<(), Invalid> {
+    check_settings_names(values)?;
     if let Some(sms) = &document.sms {
         sms.check()?;
     }
@@ -37,7 +37,7 @@ pub(super) fn check(document: &Document, text: &str) -> Result<(), Invalid> {
 
 /// Refuses settings that nobody knows. Stored settings are read more leniently: during a deployment
 /// older functions meet newer ones.
-fn check_settings_names(text: &str) -> Result<(), Invalid> {
+fn check_settings_names(values: &Value) -> Result<(), Invalid> {
     let some = || Some(String::new());
     let mail = MailSettings { name: some(), from: some(), reset_page: some() };
     let page = PageSettings { logo: some(), accent: some(), background: some() };
@@ -48,8 +48,7 @@ fn check_settings_names(text: &str) -> Result<(), Invalid> {
         ..SmsSettings::default()
     };
     let known = json!(Settings { mail, page, sms, ..Settings::default() });
-    let document: Value = serde_json::from_str(text).unwrap_or_default();
-    for (index, enterprise) in document["enterprises"].as_array().into_iter().flatten().enumerate() {
+    for (index, enterprise) in values["enterprises"].as_array().into_iter().flatten().enumerate() {
         let place = format!("enterprises[{index}].settings");
         check_names(&enterprise["settings"], &known, &place)?;
         for group in ["mail", "page", "sms"] {

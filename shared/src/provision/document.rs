@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::check;
 use crate::body::Invalid;
@@ -245,6 +246,20 @@ fn millionths(dollars: f64) -> i64 {
     millionths as i64
 }
 
+/// What is wrong with a text that is no document. A message of serde names fields and types; one about a value may
+/// quote it, and is replaced by its place.
+fn invalid(error: &serde_json::Error) -> Invalid {
+    let message = error.to_string();
+    let names_fields =
+        ["missing field", "unknown field", "duplicate field"].iter().any(|start| message.starts_with(start));
+    let what = if names_fields {
+        message
+    } else {
+        format!("not valid at line {} column {}", error.line(), error.column())
+    };
+    Invalid::new("document", what)
+}
+
 impl Document {
     /// The first API key of the Watch surface that is not revoked and that the document has in full.
     #[must_use]
@@ -274,20 +289,11 @@ impl Document {
     /// The first thing that is wrong, with its place, as `enterprises[0].users[1].email`. Values
     /// are not repeated: they can be secrets.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let document: Self = serde_json::from_str(text).map_err(|error| {
-            // A message of serde names fields and types; one about a value may quote it.
-            let message = error.to_string();
-            let told = ["missing field", "unknown field", "duplicate field"]
-                .iter()
-                .any(|start| message.starts_with(start));
-            let what = if told {
-                message
-            } else {
-                format!("not valid at line {} column {}", error.line(), error.column())
-            };
-            Invalid::new("document", what)
-        })?;
-        check::check(&document, text)?;
+        // Twice, since the second reading passes over a setting that nobody knows, whatever it holds. One that the
+        // first cannot read is told here, and does not hide the others from the check of their names.
+        let values: Value = serde_json::from_str(text).map_err(|error| invalid(&error))?;
+        let document: Self = serde_json::from_str(text).map_err(|error| invalid(&error))?;
+        check::check(&document, &values)?;
         Ok(document)
     }
 }

@@ -67,6 +67,10 @@ fn problems_name_their_place() {
     }
     assert!(one(r#""colour":"red""#).starts_with("document: unknown field `colour`"));
     assert_eq!(one(r#""settings":{"sing_up":true}"#), "enterprises[0].settings.sing_up: is no setting");
+    for unreadable in ["1e400", r#""\ud800""#] {
+        let told = one(&format!(r#""settings":{{"sing_up":true,"page":{{"logoo":{unreadable}}}}}"#));
+        assert!(told.starts_with("document: not valid at line 1 column "), "{told}");
+    }
     assert_eq!(one(r#""settings":{"mail":{"form":""}}"#), "enterprises[0].settings.mail.form: is no setting");
 }
 
