@@ -30,6 +30,15 @@ fn each_secret(value: &Value, look: &mut impl FnMut(&str)) {
     }
 }
 
+/// Whether `secret` is in what is told of a text for the reason that the text has it there. The fuzzer makes secrets of
+/// messages too, and of a setting's name, which may be told.
+fn tells(told: &str, secret: &str, text: &str) -> bool {
+    let with_another = text.replace(secret, &"x".repeat(secret.len()));
+    told.contains(secret)
+        && text.matches(secret).count() == 1
+        && Document::parse(&with_another).map_or_else(|other| other.to_string() != told, |_| true)
+}
+
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Ok(text) = std::str::from_utf8(input) else { return Corpus::Reject };
     let json = serde_json::from_str::<Value>(text);
@@ -37,7 +46,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         (Ok(document), _) => document,
         (Err(invalid), Ok(json)) => {
             let told = invalid.to_string();
-            each_secret(json, &mut |secret| assert!(!told.contains(secret), "{told}"));
+            each_secret(json, &mut |secret| assert!(!tells(&told, secret, text), "{told}"));
             return Corpus::Keep;
         }
         (Err(_), Err(_)) => return Corpus::Keep,

@@ -14,9 +14,14 @@ pub struct Phone {
 }
 
 impl Phone {
+    /// A browser without cookies, before it has opened the page of `code`.
+    pub fn new(client: Client, code: &str) -> Self {
+        Self { client, path: format!("/qr/{code}"), csrf: String::new() }
+    }
+
     /// Opens the page of `code` in a browser without cookies.
     pub async fn open(app: &App, code: &str) -> Self {
-        let mut phone = Self { client: app.anonymous(), path: format!("/qr/{code}"), csrf: String::new() };
+        let mut phone = Self::new(app.anonymous(), code);
         phone.reload().await;
         phone
     }
@@ -24,14 +29,14 @@ impl Phone {
     /// Opens the page again.
     pub async fn reload(&mut self) -> Answer {
         let page = self.client.get(&self.path).await;
-        self.keep(&page);
+        self.show(&page);
         page
     }
 
     /// Sends a form of the page that is shown, and shows what comes back.
     pub async fn send(&mut self, fields: &[(&str, &str)]) -> Answer {
         let page = self.send_quietly(fields).await;
-        self.keep(&page);
+        self.show(&page);
         page
     }
 
@@ -52,7 +57,8 @@ impl Phone {
         self.send(&[("answer", answer)]).await
     }
 
-    fn keep(&mut self, page: &Answer) {
+    /// Shows a page, with its cookie and its token.
+    pub fn show(&mut self, page: &Answer) {
         if let Some(cookie) = page.header("set-cookie").split(';').next().filter(|cookie| !cookie.is_empty())
         {
             self.client = self.client.clone().with_cookie(cookie);

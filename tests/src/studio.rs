@@ -33,6 +33,16 @@ pub struct Begun {
     pub redirect: String,
 }
 
+impl Begun {
+    /// What this answer tells, which is a success.
+    #[track_caller]
+    pub fn of(answer: Answer) -> Self {
+        let answer = answer.expect(200, "A0000");
+        let field = |name: &str| answer.body[name].as_str().expect("a text").to_owned();
+        Self { state: field("state"), nonce: field("nonce"), redirect: field("redirect") }
+    }
+}
+
 impl Studio {
     /// With the document as it is.
     pub async fn open() -> Self {
@@ -76,9 +86,7 @@ impl Studio {
 
     /// Begins a sign-in, as this application.
     pub async fn begin_by(&self, admin: &Client) -> Begun {
-        let answer = admin.post(INITIATE, json!({ "username": OLGA_AT })).await.expect(200, "A0000");
-        let field = |name: &str| answer.body[name].as_str().expect("a text").to_owned();
-        Begun { state: field("state"), nonce: field("nonce"), redirect: field("redirect") }
+        Begun::of(admin.post(INITIATE, json!({ "username": OLGA_AT })).await)
     }
 
     /// Comes back with a code.
