@@ -1,6 +1,6 @@
-//! Login codes: a TV that polls, and two people who answer.
+//! Login codes: a TV that polls, and two people who answer, in the application or on the page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::device::Device;
 use shared::store::pairing::{Answer, HAND_OUT_GRACE, Pairing};
@@ -27,6 +27,10 @@ type Number = u8;
 /// What the code's item says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Item {
+    /// Whose session it is going to be.
+    holder: Option<Person>,
+    /// The token of the browser in which somebody signed in last: the number of that call.
+    browser: Option<Number>,
     /// Who approved, or that somebody refused; and by which call.
     answer: Option<(Option<Person>, Number)>,
     /// When the last poll was taken.
@@ -60,7 +64,12 @@ impl Item {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Next {
+    /// In the application.
     Approve(Person),
+    /// On the page.
+    SignIn(Person),
+    /// There too, afterwards, with the token that the browser has.
+    ApproveFrom(Person, Number),
     Refuse,
     /// A poll, before it has read anything.
     Poll,
@@ -82,6 +91,8 @@ struct State {
     item: Item,
     handlers: Vec<Handler>,
     calls: Number,
+    /// The tokens that people's browsers were given.
+    browsers: BTreeMap<Person, Number>,
     /// The sessions that were opened, and whose they are.
     opened: BTreeSet<(Number, Option<Person>)>,
     /// The sessions whose tokens a TV was given.
@@ -90,18 +101,46 @@ struct State {
     told: BTreeSet<Number>,
     was_given_again: bool,
     was_refused: bool,
+    was_answered_on_the_page: bool,
 }
 
+/// What TVs and people know.
+type Heard = (BTreeSet<Number>, BTreeSet<Number>, BTreeMap<Person, Number>);
+
 impl State {
+    fn heard(&self) -> Heard {
+        (self.given.clone(), self.told.clone(), self.browsers.clone())
+    }
+
+    /// An answer was lost: nobody knows more than before.
+    fn forget(&mut self, heard: Heard) {
+        (self.given, self.told, self.browsers) = heard;
+    }
+
     /// One call of the table, and what the handler does next. By the same operation again it finds what it did.
     fn call(&mut self, handler: &Handler) -> Option<Next> {
         let Handler { number, at, next } = handler;
         match next {
-            Next::Approve(_) | Next::Refuse => {
-                let who = if let Next::Approve(who) = next { Some(*who) } else { None };
+            Next::SignIn(who) => {
+                if self.item.pairing().is_open(*at) {
+                    (self.item.holder, self.item.browser) = (Some(*who), Some(*number));
+                    self.browsers.insert(*who, *number);
+                }
+                None
+            }
+            Next::Approve(_) | Next::ApproveFrom(..) | Next::Refuse => {
                 let is_free = self.item.answer.is_none_or(|(_, by)| by == *number);
-                if is_free && self.item.pairing().ends_at > *at {
+                let (who, is_theirs) = match next {
+                    Next::Approve(who) => (Some(*who), true),
+                    Next::ApproveFrom(who, token) => (Some(*who), self.item.browser == Some(*token)),
+                    _ => (None, true),
+                };
+                if is_free && is_theirs && self.item.pairing().ends_at > *at {
+                    if matches!(next, Next::Approve(_)) {
+                        self.item.holder = who;
+                    }
                     self.item.answer = Some((who, *number));
+                    self.was_answered_on_the_page |= matches!(next, Next::ApproveFrom(..));
                     self.told.insert(*number);
                 }
                 None
@@ -138,7 +177,7 @@ impl State {
                     if self.item.handed.is_none() && is_open(&self.item) {
                         self.item.handed = Some((number, at));
                         self.item.polled = Some(at);
-                        self.opened.insert((number, read.answer.and_then(|(who, _)| who)));
+                        self.opened.insert((number, read.holder));
                         self.given.insert(number);
                     } else if is_mine {
                         self.given.insert(number);
@@ -156,9 +195,8 @@ enum Action {
     Call(usize),
     /// It does, its answer is lost, and it makes it again.
     CallTwice(usize),
-    /// It does, and dies before it can tell.
+    /// It does, and dies before it can tell. One that dies before its call is as one that never comes to it.
     CallAndDie(usize),
-    Die(usize),
     Wait,
 }
 
@@ -174,16 +212,17 @@ impl Model for Code {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         if state.calls < MOST_CALLS {
-            let calls = [Next::Approve(Person::Ana), Next::Approve(Person::Olga), Next::Refuse, Next::Poll];
-            actions.extend(calls.map(Action::Come));
+            // The two are alike: whoever comes first of all is Ana.
+            let people = if state.calls == 0 { &[Person::Ana][..] } else { &[Person::Ana, Person::Olga] };
+            for who in people {
+                actions.extend([Next::Approve(*who), Next::SignIn(*who)].map(Action::Come));
+            }
+            let signed_in = state.browsers.iter().map(|(who, token)| Next::ApproveFrom(*who, *token));
+            actions.extend(signed_in.map(Action::Come));
+            actions.extend([Next::Refuse, Next::Poll].map(Action::Come));
         }
         for at in 0..state.handlers.len() {
-            actions.extend([
-                Action::Call(at),
-                Action::CallTwice(at),
-                Action::CallAndDie(at),
-                Action::Die(at),
-            ]);
+            actions.extend([Action::Call(at), Action::CallTwice(at), Action::CallAndDie(at)]);
         }
         if state.now < END {
             actions.push(Action::Wait);
@@ -205,20 +244,19 @@ impl Model for Code {
             }
             Action::CallTwice(at) => {
                 let handler = state.handlers.remove(at);
-                let (given, told) = (state.given.clone(), state.told.clone());
+                let heard = state.heard();
                 state.call(&handler);
-                (state.given, state.told) = (given, told);
+                state.forget(heard);
                 if let Some(next) = state.call(&handler) {
                     state.handlers.push(Handler { next, ..handler });
                 }
             }
             Action::CallAndDie(at) => {
                 let handler = state.handlers.remove(at);
-                let (given, told) = (state.given.clone(), state.told.clone());
+                let heard = state.heard();
                 state.call(&handler);
-                (state.given, state.told) = (given, told);
+                state.forget(heard);
             }
-            Action::Die(at) => _ = state.handlers.remove(at),
             Action::Wait => state.now += STEP,
         }
         state.handlers.sort_unstable();
@@ -247,6 +285,9 @@ impl Model for Code {
             ),
             Property::sometimes("the same answer is given again", |_, state: &State| state.was_given_again),
             Property::sometimes("a TV is told that somebody refused", |_, state: &State| state.was_refused),
+            Property::sometimes("a session is opened for an answer on the page", |_, state: &State| {
+                state.was_answered_on_the_page && !state.opened.is_empty()
+            }),
             Property::sometimes("a session is opened that no TV hears of", |_, state: &State| {
                 !state.opened.is_empty() && state.given.is_empty()
             }),
