@@ -6,7 +6,7 @@ use crate::growth;
 use crate::measure;
 use crate::size;
 
-/// The two functions, and the `DynamoDB` calls that each may make.
+/// What is called, the function that answers it, and the `DynamoDB` calls that it may make.
 const CALLS: [(&str, &str, f64); 3] = [
     ("watch-token-refresh", "watch-token-refresh", 1.0),
     ("watch-login, password", "watch-login", 4.0),

@@ -62,7 +62,7 @@ fn second(logins: u32, most_wrong: u32) -> BTreeMap<&'static str, Load> {
     loads
 }
 
-/// The largest load of an item of one kind, as a share of what `DynamoDB` gives.
+/// The largest load of an item of one kind, in read and write units a second.
 fn hottest(load: &Load) -> [f64; 2] {
     let most = |index: usize| load.values().map(|load| load[index]).fold(0.0, f64::max);
     [most(0), most(1)]

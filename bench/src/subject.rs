@@ -142,7 +142,7 @@ impl Running<'_> {
         let (is_success, answer) = match self {
             Self::Function(function, events, next) => {
                 let event = &events[next.fetch_add(1, Ordering::Relaxed) % events.len()];
-                let answer = function_answer(function, event).await?;
+                let answer = function.invoke("bench", event).await?;
                 let is_success = matches!(answer["statusCode"].as_u64(), Some(200..=399));
                 (is_success || answer["isAuthorized"] == true, answer)
             }
@@ -169,8 +169,4 @@ impl Running<'_> {
             }
         }
     }
-}
-
-async fn function_answer(function: &Arc<Function>, event: &Value) -> Result<Value, String> {
-    function.invoke("bench", event).await
 }

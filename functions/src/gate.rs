@@ -36,21 +36,19 @@ impl Gate<'_> {
         }
     }
 
-    /// Checks the key and its surface by what [`Gate::keys`] gave, and gives the enterprise.
+    /// Checks the key and its surface by the items that [`Gate::keys`] gave, and gives the enterprise.
     pub(crate) fn pass(
         &self,
-        items: &[Option<Attributes>],
+        items: impl IntoIterator<Item = Option<Attributes>>,
         surface: Surface,
         now: i64,
     ) -> Result<Enterprise, Failure> {
-        let item = |index: usize| items.get(index).cloned().flatten();
+        let mut items = items.into_iter();
+        let mut next = || items.next().flatten();
         match self {
-            Self::Key(key) => {
-                key.authorize(parse(item(0))?, surface, now)?;
-                parse(item(1))?.ok_or(Failure::ApiKey)
-            }
+            Self::Key(key) => Ok(key.admit([next(), next()], surface, now)?.1),
             // One that is not there has nobody, and finds that out as any other does.
-            Self::Host(id) => Ok(parse(item(0))?.unwrap_or_else(|| Enterprise::nobodys(id))),
+            Self::Host(id) => Ok(parse(next())?.unwrap_or_else(|| Enterprise::nobodys(id))),
             Self::Passed(enterprise) => Ok((*enterprise).clone()),
         }
     }

@@ -4,6 +4,7 @@
 //! request, reply, handler. Each has a binary of its own in `src/bin/`. Two have no route: [`TRIGGERS`].
 
 pub mod admin;
+mod counted;
 mod credential;
 mod gate;
 mod own_limits;

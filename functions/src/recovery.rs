@@ -4,7 +4,7 @@ use shared::body::Invalid;
 use shared::config::Environment;
 use shared::failure::Failure;
 use shared::identity;
-use shared::limits::{self, Counter};
+use shared::limits;
 use shared::log::Level;
 use shared::mail::{Mail, Mailer};
 use shared::password;
@@ -12,32 +12,15 @@ use shared::private::Private;
 use shared::request::Call;
 use shared::store::enterprise::Enterprise;
 use shared::store::reset::{Person, Reset};
-use shared::store::{self, Operation, Store, parse};
+use shared::store::{self, Store, parse};
+
+use crate::counted::Counted;
 
 /// Sets new passwords.
 #[derive(Debug)]
 pub(crate) struct Recovery {
     pub(crate) store: Store,
     mailer: Mailer,
-}
-
-/// A code that was tried, as it was counted.
-pub(crate) struct Try {
-    counter: Counter,
-    operation: Operation,
-    has_room: bool,
-}
-
-impl Try {
-    /// Refuses the call when there was no room for the try.
-    pub(crate) fn require_room(&self, now: i64) -> Result<(), Failure> {
-        if self.has_room { Ok(()) } else { Err(self.counter.refusal(now)) }
-    }
-
-    /// Takes the try back: the call is refused for another reason.
-    pub(crate) async fn give_back(&self, store: &Store) -> Result<(), store::Error> {
-        if self.has_room { store.give_back(&self.counter, &self.operation).await } else { Ok(()) }
-    }
 }
 
 impl Recovery {
@@ -62,11 +45,8 @@ impl Recovery {
     }
 
     /// Counts one code tried from the caller's address.
-    pub(crate) async fn count_try(&self, call: &Call) -> Result<Try, store::Error> {
-        let counter = limits::RESET_SOURCE.counter("", &call.source, call.now);
-        let operation = Operation::new();
-        let has_room = self.store.take(&counter, &operation).await?;
-        Ok(Try { counter, operation, has_room })
+    pub(crate) async fn count_try(&self, call: &Call) -> Result<Counted, store::Error> {
+        Counted::take(&self.store, limits::RESET_SOURCE.counter("", &call.source, call.now)).await
     }
 
     /// Spends the code for a new password, ends all the person's sessions, and tells them by

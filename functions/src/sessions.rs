@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde_json::json;
+use shared::audit::Notes;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::crypto;
@@ -14,7 +15,7 @@ use shared::store::session::{Live, Session, Spent};
 use shared::store::{Store, parse};
 use shared::token::issue::Issuer;
 use shared::token::verify::Verifier;
-use shared::token::{self, RefreshClaims, keys};
+use shared::token::{self, AccessClaims, RefreshClaims, keys};
 
 /// Reads sessions by the tokens of one surface.
 #[derive(Debug)]
@@ -38,6 +39,20 @@ impl Sessions {
     }
 }
 
+/// What an access token says, and its session, user and API key as they are at `now`. One read.
+pub(crate) async fn live(
+    store: &Store,
+    verifier: &Verifier,
+    token: &Private,
+    now: i64,
+    notes: &Notes,
+) -> Result<(AccessClaims, Live), Failure> {
+    let claims = verifier.access(token, now).await?;
+    claims.note(notes);
+    let live = Live::parse(store.read(claims.live_keys().each_ref()).await?, now)?;
+    Ok((claims, live))
+}
+
 /// The body of a logout.
 enum Ending {
     Access(Private),
@@ -59,10 +74,8 @@ impl Ending {
 impl Sessions {
     /// Whose token the call carries, and whether its session lives. One read.
     pub(crate) async fn show(&self, call: &Call) -> Result<Reply, Failure> {
-        let claims = self.verifier.access(&call.user_token()?, call.now).await?;
-        claims.note(&call.notes);
-        let keys = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
-        let live = Live::parse(self.store.read(keys.each_ref()).await?, call.now)?;
+        let token = call.user_token()?;
+        let (claims, live) = live(&self.store, &self.verifier, &token, call.now, &call.notes).await?;
         Ok(Reply::success(
             self.surface,
             json!({
@@ -163,8 +176,8 @@ impl Sessions {
                 let successor = issuer.refresh(ent, session, &jti, call.now)?;
                 let sealed = crypto::seal_once(token.expose(), &successor);
                 match self.store.rotate(&session_key, &claims.jti, &jti, sealed, call.now).await? {
-                    Spent::Now => return Ok(Some(successor)),
-                    other => other,
+                    Ok(()) => return Ok(Some(successor)),
+                    Err(spent) => spent,
                 }
             }
             (false, _) => session.clone().already_spent(&claims.jti, call.now),
@@ -184,7 +197,7 @@ impl Sessions {
                 });
                 Err(Failure::Token)
             }
-            Spent::Now | Spent::Gone => Err(Failure::Token),
+            Spent::Gone => Err(Failure::Token),
         }
     }
 }

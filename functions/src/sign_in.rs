@@ -48,7 +48,7 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Checks key, surface and method, in that order, by what [`Gate::keys`] gave.
-    fn authorize(&self, items: &[Option<Attributes>]) -> Result<Enterprise, Failure> {
+    fn authorize(&self, items: impl IntoIterator<Item = Option<Attributes>>) -> Result<Enterprise, Failure> {
         let enterprise = self.gate.pass(items, self.surface, self.call.now)?;
         require_method(self.surface, self.method, &enterprise)?;
         Ok(enterprise)
@@ -234,10 +234,10 @@ impl SignIn {
         keys.extend(&own_keys);
         let read_before = match &attempt.gate {
             Gate::Key(key) if !self.seen_keys.contains(key) => {
-                let items = self.store.read_all(&keys).await?;
-                attempt.authorize(&items[2..])?;
+                let mut items = self.store.read_all(&keys).await?;
+                let enterprise = attempt.authorize(items.drain(2..))?;
                 self.seen_keys.insert(key);
-                Some(items)
+                Some((items, enterprise))
             }
             _ => None,
         };
@@ -245,12 +245,15 @@ impl SignIn {
         let take = counters.iter().map(|counter| self.store.reserve(counter, &attempt.operation));
         let take = try_join_all(take);
         let outcome = async {
-            let (items, taken) = match read_before {
-                Some(items) => (items, take.await?),
-                None => tokio::try_join!(self.store.read_all(&keys), take)?,
+            let (mut items, enterprise) = if let Some(read) = read_before {
+                tries = take.await?;
+                read
+            } else {
+                let (mut items, taken) = tokio::try_join!(self.store.read_all(&keys), take)?;
+                tries = taken;
+                let enterprise = attempt.authorize(items.drain(2..))?;
+                (items, enterprise)
             };
-            tries = taken;
-            let enterprise = attempt.authorize(&items[2..])?;
             self.own_limits.note(&enterprise);
             let by_enterprise = attempt.by_enterprise(&enterprise.settings);
             // Another one than was asked for is looked at from the next call on.
@@ -259,7 +262,7 @@ impl SignIn {
             }
             match tries.iter().position(|outcome| *outcome == Try::Refused) {
                 Some(index) => Err(counters[index].refusal(attempt.call.now)),
-                None => Ok((enterprise, items[0].clone(), by_enterprise)),
+                None => Ok((enterprise, items.swap_remove(0), by_enterprise)),
             }
         };
         match outcome.await {
@@ -322,13 +325,9 @@ impl SignIn {
         let Some(identity) =
             found.filter(|found| compared != Match::No && found.may_use(self.surface.name()))
         else {
-            let [name_has_room, enterprise_has_room] =
-                Box::pin(self.store.take_both([&by_other_name, &by_enterprise], &attempt.operation)).await?;
-            return Err(match (name_has_room, enterprise_has_room) {
-                (true, true) => Failure::Credentials,
-                (false, _) => by_other_name.refusal(now),
-                (true, false) => by_enterprise.refusal(now),
-            });
+            let counters = [&by_other_name, &by_enterprise];
+            let used_up = Box::pin(self.store.take_both(counters, &attempt.operation)).await?;
+            return Err(used_up.map_or(Failure::Credentials, |counter| counter.refusal(now)));
         };
         Ok(Verified {
             enterprise,

@@ -7,7 +7,8 @@ use crate::crypto;
 use crate::failure::{Failure, Surface};
 use crate::private::Private;
 use crate::store::api_key::ApiKey;
-use crate::store::{Store, parse};
+use crate::store::enterprise::Enterprise;
+use crate::store::{Attributes, Store, parse};
 
 /// The longest thing that is read in a key's place, in bytes.
 const MAX_BYTES: usize = 4 * 1024;
@@ -80,6 +81,20 @@ impl PresentedKey {
         Ok(stored)
     }
 
+    /// The same, with the items of key and enterprise: first the key, whatever there is of the enterprise.
+    ///
+    /// # Errors
+    /// As [`PresentedKey::authorize`], and [`Failure::ApiKey`] when there is no such enterprise.
+    pub fn admit(
+        &self,
+        [key, enterprise]: [Option<Attributes>; 2],
+        surface: Surface,
+        now: i64,
+    ) -> Result<(ApiKey, Enterprise), Failure> {
+        let key = self.authorize(parse(key)?, surface, now)?;
+        Ok((key, parse(enterprise)?.ok_or(Failure::ApiKey)?))
+    }
+
     /// Gives back what was parsed from a request, or refuses the call: for the key, if it does not
     /// work, and else for what could not be parsed. Only a caller with a key learns what is wrong.
     ///
@@ -138,15 +153,7 @@ impl SeenKeys {
 #[must_use]
 pub fn generate(enterprise: &str, id: &str) -> Private {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut secret = String::new();
-    while secret.len() < 40 {
-        // Bytes past the last whole multiple of 62 would favour the first letters.
-        let [byte] = crypto::random::<1>();
-        if byte < 248 {
-            secret.push(char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
-        }
-    }
-    Private::from(format!("usk_{enterprise}_{id}_{secret}"))
+    Private::from(format!("usk_{enterprise}_{id}_{}", crypto::random_text(ALPHABET, 40)))
 }
 
 #[cfg(test)]

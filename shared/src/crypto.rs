@@ -16,6 +16,21 @@ pub fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// So many random characters of `alphabet`, each as likely as any other.
+#[must_use]
+pub fn random_text(alphabet: &[u8], length: usize) -> String {
+    // Bytes past the last whole multiple of the alphabet would favour its first characters.
+    let end = 256 / alphabet.len() * alphabet.len();
+    let mut text = String::new();
+    while text.len() < length {
+        let byte = usize::from(random::<1>()[0]);
+        if byte < end {
+            text.push(char::from(alphabet[byte % alphabet.len()]));
+        }
+    }
+    text
+}
+
 /// A new identifier: a ULID, 26 characters, 80 random bits. Used for users, sessions, token ids
 /// and reset codes.
 #[must_use]

@@ -36,7 +36,7 @@ pub trait Endpoint: Sized + Send + Sync + 'static {
     /// route that ends in one; [`answer`] refuses what has more behind it.
     const PATH: &'static str;
     /// Whose error shape the endpoint uses.
-    const SURFACE: Surface = Surface::Watch;
+    const SURFACE: Surface;
 
     /// Builds what the endpoint keeps between calls: clients, keys.
     fn build(environment: &Environment) -> impl Future<Output = Result<Self, Failure>> + Send;
@@ -169,4 +169,19 @@ pub(crate) fn start<T, Run: Future<Output = Result<(), Error>> + Send + 'static>
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_hangs_or_panics_is_our_fault() {
+        let told = |outcome: Result<(), Failure>| outcome.unwrap_err().to_string();
+        assert_eq!(told(contain(pending()).await), "the deadline passed");
+        assert_eq!(told(contain(async { panic!("of a test") }).await), "panic");
+        assert_eq!(contain(async { Ok(7) }).await.unwrap(), 7);
+    }
 }

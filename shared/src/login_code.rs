@@ -24,15 +24,7 @@ impl LoginCode {
     /// A new code.
     #[must_use]
     pub fn generate() -> Self {
-        let mut code = String::new();
-        while code.len() < LENGTH {
-            let [byte] = crypto::random::<1>();
-            // Bytes past the last whole multiple of the alphabet would favour its first letters.
-            if usize::from(byte) < 256 / ALPHABET.len() * ALPHABET.len() {
-                code.push(char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
-            }
-        }
-        Self(code)
+        Self(crypto::random_text(ALPHABET, LENGTH))
     }
 
     /// Reads a code as a person types it: in any case and width, with spaces and dashes, and with

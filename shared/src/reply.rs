@@ -57,14 +57,20 @@ impl Reply {
 
     /// Any JSON value; `status_code` is for the log alone.
     #[must_use]
-    pub fn value(http: u16, status_code: &str, value: &Value) -> Self {
+    pub(crate) fn value(http: u16, status_code: &str, value: &Value) -> Self {
         Self::new(http, status_code, "application/json", value.to_string())
+    }
+
+    /// Success with a value of its own, and no status code beside it.
+    #[must_use]
+    pub fn bare(value: &Value) -> Self {
+        Self::value(200, "200", value)
     }
 
     /// A JSON document that has no status code of its own and may be cached for `max_age` seconds.
     #[must_use]
     pub fn public_document(document: &Value, max_age: u32) -> Self {
-        Self::value(200, "200", document).header("cache-control", &format!("public, max-age={max_age}"))
+        Self::bare(document).header("cache-control", &format!("public, max-age={max_age}"))
     }
 
     /// What API Gateway answers where there is no route.

@@ -47,9 +47,7 @@ impl History {
 
 /// How many messages the deployment's limit has counted.
 async fn counted_messages(app: &App) -> usize {
-    let client = aws_sdk_dynamodb::Client::new(&app.operator().aws);
-    let items = client.scan().table_name(&app.stack.place.table).into_paginator().items().send();
-    let items = items.collect::<Result<Vec<_>, _>>().await.unwrap();
+    let items = app.items().await;
     let of_all = items.iter().filter(|item| item["pk"].as_s().unwrap().contains("sms-deployment"));
     of_all.map(|item| item["used"].as_n().unwrap().parse::<usize>().unwrap()).sum()
 }

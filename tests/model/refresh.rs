@@ -122,7 +122,7 @@ impl State {
                 self.was_reused |= self.is_too_late(handler.token, handler.at);
                 Some(Next::End)
             }
-            Spent::Now | Spent::Gone => None,
+            Spent::Gone => None,
         }
     }
 

@@ -329,7 +329,7 @@ pub fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&json).expect("JSON")
 }
 
-/// Makes the same call many times at once, and counts the status codes.
+/// Makes the same call many times at once.
 pub async fn at_once<F>(times: usize, call: impl Fn(usize) -> F) -> Vec<Answer>
 where
     F: Future<Output = Answer> + Send + 'static,

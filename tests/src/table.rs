@@ -1,35 +1,36 @@
 //! What a test reads in the table, and does to it, beside the functions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use shared::provision::document::Document;
 use shared::provision::{self, Report};
 
 use crate::App;
 
 impl App {
+    /// All items in the table.
+    pub async fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
+        let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
+        let pages = client.scan().table_name(&self.stack.place.table).into_paginator().items().send();
+        pages.collect::<Result<_, _>>().await.expect("the table answers")
+    }
+
     /// Everything in the table, as text.
     pub async fn table_text(&self) -> String {
-        let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
-        let answer =
-            client.scan().table_name(&self.stack.place.table).send().await.expect("the table answers");
-        format!("{:?}", answer.items())
+        format!("{:?}", self.items().await)
     }
 
     /// The forms of all partition keys in the table.
     pub async fn key_forms(&self) -> BTreeSet<String> {
-        let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
-        let pages = client.scan().table_name(&self.stack.place.table).into_paginator().items().send();
-        let items = pages.collect::<Result<Vec<_>, _>>().await.expect("the table answers");
-        items.iter().map(|item| local::form(item["pk"].as_s().expect("a text"))).collect()
+        self.items().await.iter().map(|item| local::form(item["pk"].as_s().expect("a text"))).collect()
     }
 
     /// Takes attributes out of all items, as though an earlier version had written them.
     pub async fn forget_attributes(&self, names: &[&str]) {
         let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
         let table = &self.stack.place.table;
-        let answer = client.scan().table_name(table).send().await.expect("the table answers");
-        for item in answer.items() {
+        for item in self.items().await {
             for name in names.iter().filter(|name| item.contains_key(**name)) {
                 let key = ["pk", "sk"].map(|part| (part.to_owned(), item[part].clone()));
                 let update = client.update_item().table_name(table).set_key(Some(key.into()));
@@ -45,8 +46,8 @@ impl App {
     pub async fn begin_again(&self, document: &str) {
         let client = aws_sdk_dynamodb::Client::new(&self.operator().aws);
         let table = &self.stack.place.table;
-        let answer = client.scan().table_name(table).send().await.expect("the table answers");
-        for item in answer.items().iter().filter(|item| item["pk"].as_s().is_ok_and(|pk| pk != "KEYS")) {
+        let items = self.items().await.into_iter();
+        for item in items.filter(|item| item["pk"].as_s().is_ok_and(|pk| pk != "KEYS")) {
             let key = ["pk", "sk"].map(|part| (part.to_owned(), item[part].clone()));
             let delete = client.delete_item().table_name(table).set_key(Some(key.into()));
             delete.send().await.expect("the item goes");

@@ -12,12 +12,14 @@ use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::api_key::ApiKey;
-use shared::store::session::{Live, Session};
+use shared::store::session::Session;
 use shared::store::user::User;
 use shared::store::{Store, parse};
 use shared::token::verify::Verifier;
 use shared::token::{self, AccessClaims, keys};
 use ulid::Ulid;
+
+use crate::sessions::live;
 
 /// The longest id of a user or a session that is read, in characters; ours have at most 57.
 const MAX_ID: usize = 128;
@@ -87,10 +89,8 @@ impl Endpoint for Hotlist {
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
-        let claims = self.admin.access(&call.user_token()?, call.now).await?;
-        claims.note(&call.notes);
-        let keys = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
-        let live = Live::parse(self.store.read(keys.each_ref()).await?, call.now)?;
+        let token = call.user_token()?;
+        let (claims, live) = live(&self.store, &self.admin, &token, call.now, &call.notes).await?;
         // By the table and not by the token, which can be a quarter of an hour older.
         if !live.user.roles.iter().any(|role| role == "owner") {
             return Err(Failure::NotAllowed("Only owners may do this"));

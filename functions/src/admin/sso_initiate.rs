@@ -15,7 +15,7 @@ use shared::request::Call;
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
 use shared::store::sso::State;
-use shared::store::{Operation, Store, parse};
+use shared::store::{Operation, Store};
 
 fn check(body: &Object) -> Result<(), Invalid> {
     let username = body.private("username", identity::MAX_CHARS)?;
@@ -55,9 +55,8 @@ impl Endpoint for SsoInitiate {
         let by_source = limits::SSO_SOURCE.counter(ent, &call.source, now);
         let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &by_source.key];
         let [api_key, enterprise, counted] = self.store.read(keys).await?;
-        key.authorize(parse(api_key)?, Self::SURFACE, now)?;
-        let sso = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?.sso;
-        let sso = sso.ok_or(Failure::NotAllowed("Single sign-on is not enabled"))?;
+        let (_, enterprise) = key.admit([api_key, enterprise], Self::SURFACE, now)?;
+        let sso = enterprise.sso.ok_or(Failure::NotAllowed("Single sign-on is not enabled"))?;
         // Without a write, for whoever goes on all the same.
         if by_source.is_used_up(counted.as_ref()) || !self.store.take(&by_source, &Operation::new()).await? {
             return Err(by_source.refusal(now));

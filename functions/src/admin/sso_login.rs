@@ -131,8 +131,7 @@ impl Endpoint for SsoLogin {
         let keys =
             [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &state_key, &Identity::key(ent, &email)];
         let [api_key, enterprise, state, by_email] = self.store.read(keys).await?;
-        key.authorize(parse(api_key)?, Self::SURFACE, now)?;
-        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
+        let (_, enterprise) = key.admit([api_key, enterprise], Self::SURFACE, now)?;
         let sso = enterprise.sso.as_ref().ok_or(Failure::NotAllowed("Single sign-on is not enabled"))?;
         let state = parse::<State>(state)?.ok_or_else(|| refused(call, "state"))?;
         let verifier = state.open(&key, sso, [&request.state, &request.nonce], now);
@@ -289,10 +288,7 @@ impl SsoLogin {
             disabled: false,
             self_registered: false,
         };
-        let mut writes = vec![self.store.creating_user(ent, &User::of(&identity))?];
-        for name in identity.names() {
-            writes.push(self.store.claiming_name(ent, &name, &identity)?);
-        }
+        let writes = self.store.creating_person(ent, &identity)?;
         Ok(Account::of(&identity, Some("user"), writes))
     }
 }

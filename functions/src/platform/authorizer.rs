@@ -13,10 +13,11 @@ use shared::config::Environment;
 use shared::failure::{Failure, Surface};
 use shared::request::{epoch_seconds, parse_user_token, source};
 use shared::store::Store;
-use shared::store::session::Live;
 use shared::token::keys;
 use shared::token::verify::Verifier;
 use shared::triggered::Triggered;
+
+use crate::sessions::live;
 
 /// The simple response.
 #[derive(Debug, Default, Serialize)]
@@ -84,10 +85,7 @@ impl Authorizer {
         let header = event.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = parse_user_token(named.or(header).unwrap_or_default())?;
         let now = epoch_seconds(event.request_context.time_epoch);
-        let claims = self.verifier.access(&token, now).await?;
-        claims.note(notes);
-        let keys = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
-        let live = Live::parse(self.store.read(keys.each_ref()).await?, now)?;
+        let (claims, live) = live(&self.store, &self.verifier, &token, now, notes).await?;
         Ok(Context {
             sub: claims.sub,
             ent: claims.ent,

@@ -6,7 +6,7 @@ use serde_json::json;
 use shared::cache::Cached;
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
-use shared::failure::Failure;
+use shared::failure::{Failure, Surface};
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::Store;
@@ -26,6 +26,8 @@ impl Endpoint for Jwks {
     const EVENT: &'static str = "key_set";
     const METHOD: &'static str = "GET";
     const PATH: &'static str = "/.well-known/jwks.json";
+    /// Of its errors.
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         Ok(Self { keys: keys::public(&Store::new(environment)).await? })

@@ -5,7 +5,7 @@ use serde_json::json;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
-use shared::failure::Failure;
+use shared::failure::{Failure, Surface};
 use shared::limits;
 use shared::reply::Reply;
 use shared::request::Call;
@@ -16,7 +16,7 @@ use shared::store::{Operation, parse};
 use super::number::{self, Mobile};
 use super::viewer::Door;
 
-/// The one of the two numbers that a body has, as they are typed.
+/// A number as a person types it, beside the code of its country.
 struct Request {
     country_code: u64,
     phone: u64,
@@ -49,6 +49,7 @@ impl Endpoint for Register {
     const EVENT: &'static str = "phone_link";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/content/screeners/{screener_key}/2fa";
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         number::look_up_once();

@@ -14,7 +14,7 @@ use shared::cache::Cached;
 use shared::config::Environment;
 use shared::crypto;
 use shared::endpoint::Endpoint;
-use shared::failure::Failure;
+use shared::failure::{Failure, Surface};
 use shared::limits::{self, Budget};
 use shared::log::Level;
 use shared::otp;
@@ -62,12 +62,14 @@ impl Endpoint for Request {
     const EVENT: &'static str = "otp_request";
     const METHOD: &'static str = "GET";
     const PATH: &'static str = "/v2/watch/content/screeners/{screener_key}/2fa";
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
+        let (door, pepper) = tokio::try_join!(Door::new(environment), secrets::pepper(environment))?;
         Ok(Self {
-            door: Door::new(environment).await?,
+            door,
             texter: Texter::new(environment),
-            pepper: secrets::pepper(environment).await?,
+            pepper,
             public_url: environment.public_url.clone(),
         })
     }

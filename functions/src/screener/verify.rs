@@ -39,12 +39,13 @@ impl Endpoint for Verify {
     const EVENT: &'static str = "otp_verify";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/content/screeners/{screener_key}/2fa/verify";
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        let issuer = Issuer::new(environment).await?;
-        let verifier = Verifier::new(issuer.keys(), &environment.public_url, &[Surface::Watch]);
+        let (issuer, pepper) = tokio::try_join!(Issuer::new(environment), secrets::pepper(environment))?;
+        let verifier = Verifier::new(issuer.keys(), &environment.public_url, &[Self::SURFACE]);
         let door = Door::with(verifier, environment);
-        Ok(Self { door, issuer, pepper: secrets::pepper(environment).await? })
+        Ok(Self { door, issuer, pepper })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {

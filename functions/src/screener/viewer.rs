@@ -78,8 +78,7 @@ impl Door {
             }
             Asking::User(claims) => {
                 claims.note(&call.notes);
-                let keys = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
-                (claims.ent.clone(), Subject::User(claims.sub.clone()), keys.into())
+                (claims.ent.clone(), Subject::User(claims.sub.clone()), claims.live_keys().into())
             }
         };
         let phone_key = LinkedPhone::key(&enterprise, name, &subject);

@@ -67,6 +67,6 @@ impl Endpoint for Authenticate {
         let otherwise = Failure::Internal("a new session's id was taken".into());
         self.sign_in.complete(call, verified, opening, otherwise).await?;
         call.notes.add(|about| about.session = Some(session.id));
-        Ok(Reply::value(200, "200", &json!(token.expose())))
+        Ok(Reply::bare(&json!(token.expose())))
     }
 }

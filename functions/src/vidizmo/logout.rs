@@ -38,7 +38,7 @@ pub(super) async fn end(bearers: &Bearers, call: &Call) -> Result<Reply, Failure
         bearers.store.end_opaque(&bearer.token, call.now).await?;
     }
     match bearer.standing {
-        Standing::Live => Ok(Reply::value(200, "200", &json!({}))),
+        Standing::Live => Ok(Reply::bare(&json!({}))),
         _ => Err(Failure::TokenOver),
     }
 }

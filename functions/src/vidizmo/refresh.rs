@@ -65,5 +65,5 @@ impl Endpoint for Refresh {
 }
 
 fn answer(token: &str) -> Reply {
-    Reply::value(200, "200", &json!(token))
+    Reply::bare(&json!(token))
 }

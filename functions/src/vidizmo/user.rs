@@ -59,6 +59,6 @@ impl Endpoint for User {
             body["userId"] = json!(found.user);
             body["roles"] = json!(found.roles);
         }
-        Ok(Reply::value(200, "200", &body))
+        Ok(Reply::bare(&body))
     }
 }

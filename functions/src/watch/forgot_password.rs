@@ -56,6 +56,7 @@ impl Endpoint for ForgotPassword {
     const EVENT: &'static str = "password_reset_request";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/forgot-password";
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         Ok(Self {
@@ -70,12 +71,11 @@ impl Endpoint for ForgotPassword {
         let key = call.api_key()?;
         let ent = key.enterprise.as_str();
         let parsed = call.body().and_then(|body| Request::parse(&body));
-        let request = key.gate(parsed, &self.store, Surface::Watch, call.now).await?;
+        let request = key.gate(parsed, &self.store, Self::SURFACE, call.now).await?;
         let email = canonical(request.email.expose());
         let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &Identity::key(ent, &email)];
         let [api_key, enterprise, identity] = self.store.read(keys).await?;
-        key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
-        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
+        let (_, enterprise) = key.admit([api_key, enterprise], Self::SURFACE, call.now)?;
         if !enterprise.settings.has_watch_method("password") {
             return Err(Failure::NotAllowed("Passwords are not enabled"));
         }
@@ -116,11 +116,13 @@ impl Endpoint for ForgotPassword {
                     self.store.giving_back(&by_address, &operation),
                     self.store.withdrawing_reset(&code),
                 ];
-                let _ = timeout_at(answer_at, self.store.transact(undo)).await;
+                if let Ok(Err(failed)) = timeout_at(answer_at, self.store.transact(undo)).await {
+                    call.log(Level::Warn, "give back", &failed);
+                }
             }
         }
         sleep_until(answer_at).await;
-        Ok(Reply::success(Surface::Watch, json!({ "message": "" })))
+        Ok(Reply::success(Self::SURFACE, json!({ "message": "" })))
     }
 }
 

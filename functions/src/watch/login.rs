@@ -4,7 +4,7 @@
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
-use shared::failure::Failure;
+use shared::failure::{Failure, Surface};
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::token::issue::Issuer;
@@ -35,6 +35,7 @@ impl Endpoint for Login {
     const EVENT: &'static str = "sign_in";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/login";
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         let (issuer, sign_in) = tokio::try_join!(Issuer::new(environment), SignIn::new(environment))?;

@@ -14,8 +14,8 @@ use shared::request::{Call, Caller};
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
 use shared::store::pairing::{Answering, Pairing};
-use shared::store::parse;
 use shared::store::session::{Holder, Live, Vouching};
+use shared::store::{Store, parse};
 use shared::token::keys;
 use shared::token::verify::Verifier;
 
@@ -67,11 +67,12 @@ impl Endpoint for QrApprove {
     const EVENT: &'static str = "qr_answer";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/login/qr";
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        let sign_in = SignIn::new(environment).await?;
-        let keys = keys::public(&sign_in.store).await?;
-        Ok(Self { sign_in, verifier: Verifier::new(keys, &environment.public_url, &[Surface::Watch]) })
+        let store = Store::new(environment);
+        let (sign_in, keys) = tokio::try_join!(SignIn::new(environment), keys::public(&store))?;
+        Ok(Self { sign_in, verifier: Verifier::new(keys, &environment.public_url, &[Self::SURFACE]) })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
@@ -80,7 +81,7 @@ impl Endpoint for QrApprove {
             // Boxed, as in SignIn::verify.
             Caller::Key(key) => Box::pin(self.by_credentials(call, &key)).await?,
         };
-        Ok(Reply::success(Surface::Watch, json!({ "device": pairing.device })))
+        Ok(Reply::success(Self::SURFACE, json!({ "device": pairing.device })))
     }
 }
 
@@ -90,7 +91,7 @@ impl QrApprove {
         let store = &self.sign_in.store;
         let claims = self.verifier.access(token, call.now).await?;
         claims.note(&call.notes);
-        let [session, user, api_key] = Live::keys(&claims.ent, &claims.sub, &claims.sid, &claims.client_id);
+        let [session, user, api_key] = claims.live_keys();
         let TokenRequest { code, approve } = match call.body().and_then(|body| TokenRequest::parse(&body)) {
             Ok(request) => request,
             Err(invalid) => {
@@ -133,14 +134,13 @@ impl QrApprove {
         let (store, ent) = (&self.sign_in.store, key.enterprise.as_str());
         let parsed = call.body().and_then(|body| CredentialsRequest::parse(&body));
         let CredentialsRequest { code, approve, credential } =
-            key.gate(parsed, store, Surface::Watch, call.now).await?;
+            key.gate(parsed, store, Self::SURFACE, call.now).await?;
         let guesses = Guesses::of(call);
         let (api_key, enterprise) = (ApiKey::key(ent, &key.id), Enterprise::key(ent));
         let pairing = Pairing::key(code.as_ref());
         let keys = [&api_key, &enterprise, &pairing, &guesses.counter.key];
         let [api_key, enterprise, pairing, counted] = store.read(keys).await?;
-        key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
-        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
+        let (_, enterprise) = key.admit([api_key, enterprise], Self::SURFACE, call.now)?;
         self.sign_in.require_enabled(&credential, &enterprise)?;
         let pairing = parse::<Pairing>(pairing)?.filter(|pairing| pairing.enterprise == ent);
         let (code, pairing) = guesses.judge(store, counted.as_ref(), code.zip(pairing)).await?;

@@ -12,6 +12,7 @@ use shared::device::Device;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
 use shared::limits;
+use shared::log::Level;
 use shared::login_code::LoginCode;
 use shared::private::Private;
 use shared::reply::Reply;
@@ -19,7 +20,7 @@ use shared::request::Call;
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
 use shared::store::pairing::{LIFETIME, Pairing};
-use shared::store::{Operation, Store, parse};
+use shared::store::{Operation, Store};
 
 use crate::pairing::parse_udid;
 
@@ -67,6 +68,7 @@ impl Endpoint for QrGetCode {
     const EVENT: &'static str = "qr_code_request";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/login/qr/get-code";
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         Ok(Self { store: Store::new(environment), public_url: environment.public_url.clone() })
@@ -76,11 +78,10 @@ impl Endpoint for QrGetCode {
         let key = call.api_key()?;
         let ent = key.enterprise.as_str();
         let parsed = call.body().map_err(Failure::from).and_then(|body| Request::parse(&body));
-        let request = key.gate(parsed, &self.store, Surface::Watch, call.now).await?;
+        let request = key.gate(parsed, &self.store, Self::SURFACE, call.now).await?;
         let [api_key, enterprise] =
             self.store.read([&ApiKey::key(ent, &key.id), &Enterprise::key(ent)]).await?;
-        let api_key = key.authorize(parse(api_key)?, Surface::Watch, call.now)?;
-        let enterprise = parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey)?;
+        let (api_key, enterprise) = key.admit([api_key, enterprise], Self::SURFACE, call.now)?;
 
         // 128 bits that nobody can read off the TV (RFC 8628 §5.2), where the application asks for them.
         let device_code = api_key.qr_device_code.then(|| HEXLOWER.encode(&crypto::random::<16>()));
@@ -105,7 +106,7 @@ impl Endpoint for QrGetCode {
         // Boxed, as in SignIn::verify.
         let code = Box::pin(self.create(call, &pairing, &request.udid)).await?;
         Ok(Reply::success(
-            Surface::Watch,
+            Self::SURFACE,
             Response {
                 login_code: code.as_str().to_owned(),
                 login_url: code.url(&self.public_url),
@@ -147,10 +148,13 @@ impl QrGetCode {
             Ok(code) => Ok(code),
             Err(refusal) => {
                 // No code was given: none is counted. Where one was not counted, this changes nothing.
-                let _ = tokio::join!(
+                let given = tokio::join!(
                     self.store.give_back(&by_device, &operation),
                     self.store.give_back(&by_source, &operation)
                 );
+                for failed in [given.0, given.1].into_iter().filter_map(Result::err) {
+                    call.log(Level::Warn, "give back", &failed);
+                }
                 Err(refusal)
             }
         }

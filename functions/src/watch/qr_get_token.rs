@@ -53,6 +53,7 @@ impl Endpoint for QrGetToken {
     const EVENT: &'static str = "qr_sign_in";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/login/qr/get-token";
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         Ok(Self { store: Store::new(environment), issuer: Issuer::new(environment).await? })
@@ -62,14 +63,14 @@ impl Endpoint for QrGetToken {
         let key = call.api_key()?;
         let parsed = call.body().and_then(|body| Request::parse(&body));
         let Request { code, udid, device_code } =
-            key.gate(parsed, &self.store, Surface::Watch, call.now).await?;
+            key.gate(parsed, &self.store, Self::SURFACE, call.now).await?;
         let (ent, now) = (key.enterprise.as_str(), call.now);
         // A TV that says all the right things may poll, whoever else guesses at its address: what holds
         // a guesser up who knows its udid is the udid's own counter.
         let by_device = limits::QR_GUESS_DEVICE.counter(ent, udid.expose(), now);
         let keys = [&ApiKey::key(ent, &key.id), &Pairing::key(code.as_ref()), &by_device.key];
         let [api_key, pairing, counted] = self.store.read(keys).await?;
-        key.authorize(parse(api_key)?, Surface::Watch, now)?;
+        key.authorize(parse(api_key)?, Self::SURFACE, now)?;
         if by_device.is_used_up(counted.as_ref()) {
             return Err(by_device.refusal(now));
         }
@@ -93,12 +94,8 @@ impl Endpoint for QrGetToken {
         let by_source = Guesses::of(call).counter;
         let operation = Operation::new();
         // Boxed, as in SignIn::verify.
-        let has_room = Box::pin(self.store.take_both([&by_device, &by_source], &operation)).await?;
-        Err(match has_room {
-            [true, true] => wrong,
-            [false, _] => by_device.refusal(now),
-            [true, false] => by_source.refusal(now),
-        })
+        let used_up = Box::pin(self.store.take_both([&by_device, &by_source], &operation)).await?;
+        Err(used_up.map_or(wrong, |counter| counter.refusal(now)))
     }
 }
 
@@ -127,7 +124,7 @@ impl QrGetToken {
             (Some(Answer::Refused), _) => Err(Failure::NotAllowed("Sign-in was refused on the phone")),
             (Some(Answer::Approved), None) => Err(Failure::Internal("nobody approved".into())),
             (Some(Answer::Approved), Some(holder)) => {
-                let (surface, seconds) = (Surface::Watch, pairing.session_seconds);
+                let (surface, seconds) = (Self::SURFACE, pairing.session_seconds);
                 let session = Session::new(holder, key, surface, now, seconds);
                 match self.store.hand_out(code, pairing, &session, now).await? {
                     HandOut::Now => {
@@ -160,7 +157,7 @@ impl QrGetToken {
         };
         note(call, &live.session);
         let tokens = self.issuer.both(ent, &live.session, &live.user.roles, now)?;
-        Ok(Reply::success(Surface::Watch, tokens))
+        Ok(Reply::success(Self::SURFACE, tokens))
     }
 }
 

@@ -44,6 +44,7 @@ impl Endpoint for ResetPassword {
     const EVENT: &'static str = "password_reset";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/reset-password";
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         Ok(Self { recovery: Recovery::new(environment) })
@@ -54,18 +55,16 @@ impl Endpoint for ResetPassword {
         let ent = key.enterprise.as_str();
         let store = &self.recovery.store;
         let parsed = call.body().and_then(|body| Request::parse(&body));
-        let Request { reset_code, new_password } = key.gate(parsed, store, Surface::Watch, call.now).await?;
+        let Request { reset_code, new_password } = key.gate(parsed, store, Self::SURFACE, call.now).await?;
         let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &Reset::key(&reset_code)];
         let ([api_key, enterprise, reset], counted) =
             tokio::try_join!(store.read(keys), self.recovery.count_try(call))?;
-        let allowed = key
-            .authorize(parse(api_key)?, Surface::Watch, call.now)
-            .and_then(|_| parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey))
-            .and_then(|enterprise| check(&new_password, enterprise));
+        let admitted = key.admit([api_key, enterprise], Self::SURFACE, call.now);
+        let allowed = admitted.and_then(|(_, enterprise)| check(&new_password, enterprise));
         let enterprise = match allowed {
             Ok(enterprise) => enterprise,
             Err(refusal) => {
-                counted.give_back(store).await?;
+                counted.give_back(call, store).await;
                 return Err(refusal);
             }
         };
@@ -76,7 +75,7 @@ impl Endpoint for ResetPassword {
         // A password that is the person's own name: known only now, and only to who has the code.
         check_password("new_password", &new_password, &enterprise, Some(&person))?;
         self.recovery.set_password(call, &enterprise, &reset_code, &person, &new_password).await?;
-        Ok(Reply::success(Surface::Watch, json!({ "message": "" })))
+        Ok(Reply::success(Self::SURFACE, json!({ "message": "" })))
     }
 }
 

@@ -12,11 +12,12 @@ use shared::password;
 use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
+use shared::store::Store;
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
 use shared::store::identity::Identity;
-use shared::store::user::User;
-use shared::store::{Operation, Store, parse};
+
+use crate::counted::Counted;
 
 struct Request {
     username: Private,
@@ -56,6 +57,7 @@ impl Endpoint for SignUp {
     const EVENT: &'static str = "sign_up";
     const METHOD: &'static str = "POST";
     const PATH: &'static str = "/v2/watch/auth/users";
+    const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
         Ok(Self { store: Store::new(environment) })
@@ -65,24 +67,17 @@ impl Endpoint for SignUp {
         let key = call.api_key()?;
         let ent = key.enterprise.as_str();
         let parsed = call.body().and_then(|body| Request::parse(&body));
-        let request = key.gate(parsed, &self.store, Surface::Watch, call.now).await?;
+        let request = key.gate(parsed, &self.store, Self::SURFACE, call.now).await?;
         let by_source = limits::SIGNUP_SOURCE.counter(ent, &call.source, call.now);
-        let (keys, operation) = ([&ApiKey::key(ent, &key.id), &Enterprise::key(ent)], Operation::new());
-        let ([api_key, enterprise], has_room) =
-            tokio::try_join!(self.store.read(keys), self.store.take(&by_source, &operation))?;
-        let allowed = key
-            .authorize(parse(api_key)?, Surface::Watch, call.now)
-            .and_then(|_| parse::<Enterprise>(enterprise)?.ok_or(Failure::ApiKey))
-            .and_then(|enterprise| request.check(&enterprise));
-        if let Err(refusal) = allowed {
-            if has_room {
-                self.store.give_back(&by_source, &operation).await?;
-            }
+        let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent)];
+        let (found, counted) =
+            tokio::try_join!(self.store.read(keys), Counted::take(&self.store, by_source))?;
+        let admitted = key.admit(found, Self::SURFACE, call.now);
+        if let Err(refusal) = admitted.and_then(|(_, enterprise)| request.check(&enterprise)) {
+            counted.give_back(call, &self.store).await;
             return Err(refusal);
         }
-        if !has_room {
-            return Err(by_source.refusal(call.now));
-        }
+        counted.require_room(call.now)?;
 
         let identity = Identity {
             user: crypto::new_id(),
@@ -96,14 +91,10 @@ impl Endpoint for SignUp {
             disabled: false,
             self_registered: true,
         };
-        let mut writes = vec![self.store.creating_user(ent, &User::of(&identity))?];
-        for name in identity.names() {
-            writes.push(self.store.claiming_name(ent, &name, &identity)?);
-        }
-        match self.store.transact(writes).await? {
+        match self.store.transact(self.store.creating_person(ent, &identity)?).await? {
             Ok(()) => {
                 call.notes.add(|about| about.user = Some(identity.user));
-                Ok(Reply::success(Surface::Watch, json!({ "message": "" })))
+                Ok(Reply::success(Self::SURFACE, json!({ "message": "" })))
             }
             Err(cancelled) if cancelled.failed[1] => Err(Invalid::new("username", "is taken").into()),
             Err(_) => Err(Invalid::new("email", "is taken").into()),

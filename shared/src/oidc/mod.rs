@@ -321,11 +321,17 @@ fn unavailable(cause: &str) -> Refusal {
     Refusal::Unavailable(cause.to_owned())
 }
 
+/// Whether what is at `url` comes unchanged: by HTTPS, or from this machine.
+#[must_use]
+pub fn is_web(url: &str) -> bool {
+    http::is_https(url) || http::is_loopback(url)
+}
+
 /// Whether an issuer can be asked: https, or this machine.
 #[must_use]
 pub fn is_issuer(url: &str) -> bool {
     let is_plain = !url.contains(['?', '#']);
-    is_plain && (http::is_https(url) || http::is_loopback(url))
+    is_plain && is_web(url)
 }
 
 /// Refuses to send anything to where it could be read: https only, and plain http on this machine for an

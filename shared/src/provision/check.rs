@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::document::{ApiKeyEntry, Document, EnterpriseEntry, SmsEntry, SsoEntry, UserEntry};
 use crate::api_key::{PresentedKey, is_id};
 use crate::body::Invalid;
-use crate::identity::{self, canonical};
+use crate::identity;
 use crate::oidc;
 use crate::page;
 use crate::password;
@@ -94,10 +94,7 @@ impl EnterpriseEntry {
         for (index, user) in self.users.iter().enumerate() {
             let place = format!("{place}.users[{index}]");
             user.check(&place)?;
-            let mut own = vec![canonical(user.username.expose())];
-            own.extend(user.email.as_ref().map(|email| canonical(email.expose())));
-            own.dedup();
-            for name in own {
+            for name in identity::names(&user.username, user.email.as_ref()) {
                 require(names.insert(name), &place, "has a name that stands twice")?;
             }
         }
@@ -161,7 +158,7 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
     if let Some(from) = &settings.mail.from {
         identity::check_email(&field("mail.from"), from)?;
     }
-    let is_page = |page: &String| is_web(page) && !page.ends_with('/');
+    let is_page = |page: &String| oidc::is_web(page) && !page.ends_with('/');
     require(
         settings.mail.reset_page.as_ref().is_none_or(is_page),
         &field("mail.reset_page"),
@@ -170,7 +167,7 @@ fn check_settings(settings: &Settings, place: &str) -> Result<(), Invalid> {
     // It goes into a header, where `;` and `,` would end it, and a policy has no queries.
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%@+".contains(c);
     require(
-        settings.page.logo.as_ref().is_none_or(|logo| is_web(logo) && logo.chars().all(is_plain)),
+        settings.page.logo.as_ref().is_none_or(|logo| oidc::is_web(logo) && logo.chars().all(is_plain)),
         &field("page.logo"),
         "must be an https URL of letters, digits and -._~:/%@+",
     )?;
@@ -220,15 +217,6 @@ impl SmsEntry {
     }
 }
 
-/// Whether a page or picture at `url` reaches a browser unchanged: HTTPS, or this machine.
-fn is_web(url: &str) -> bool {
-    let Some((scheme, rest)) = url.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.split(':').next().unwrap_or_default();
-    let is_plain = !host.is_empty() && !authority.contains('@');
-    is_plain && (scheme == "https" || (scheme == "http" && ["localhost", "127.0.0.1"].contains(&host)))
-}
-
 impl SsoEntry {
     fn check(&self, place: &str) -> Result<(), Invalid> {
         let field = |name: &str| format!("{place}.{name}");
@@ -237,7 +225,7 @@ impl SsoEntry {
         require(!self.client_id.is_empty(), &field("client_id"), "must not be empty")?;
         let is_empty = self.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty());
         require(!is_empty, &field("client_secret"), "must not be empty")?;
-        let is_place = is_web(&self.redirect_uri) && !self.redirect_uri.contains('#');
+        let is_place = oidc::is_web(&self.redirect_uri) && !self.redirect_uri.contains('#');
         require(is_place, &field("redirect_uri"), "must be an https URL without a fragment")?;
         let is_domain = |domain: &String| {
             identity::is_email(&format!("x@{domain}"))
@@ -290,18 +278,10 @@ impl UserEntry {
                 "must be Argon2, bcrypt, PBKDF2 or scrypt",
             )?;
         }
-        if let Some(secret) = &self.client_secret {
-            let length = secret.expose().chars().count();
-            let rule = "must be 1 to 512 characters";
-            require((1..=password::MAX_CHARS).contains(&length), &field("client_secret"), rule)?;
-        }
-        if let Some(password) = &self.password {
-            let length = password.expose().chars().count();
-            require(
-                (1..=password::MAX_CHARS).contains(&length),
-                &field("password"),
-                "must be 1 to 512 characters",
-            )?;
+        for (name, secret) in [("client_secret", &self.client_secret), ("password", &self.password)] {
+            let length = secret.as_ref().map_or(1, |secret| secret.expose().chars().count());
+            let is_secret = (1..=password::MAX_CHARS).contains(&length);
+            require(is_secret, &field(name), "must be 1 to 512 characters")?;
         }
         Ok(())
     }

@@ -147,7 +147,7 @@ impl Provisioner<'_> {
         let before = parse::<Enterprise>(stored)?.map(|found| found.domains).unwrap_or_default();
         for host in before.iter().map(|host| host.to_ascii_lowercase()) {
             if !entry.domains.contains(&host) {
-                self.store.release_domain(&host, &entry.id).await?;
+                self.store.delete_copies(&Domain::first(&host), &entry.id).await?;
                 report.changes.push(Change::Updated(format!("domain {host}: is no longer {}'s", entry.id)));
             }
         }
@@ -250,7 +250,10 @@ impl Provisioner<'_> {
         report.changes.push(match &found {
             Some(found) if *found == wanted && is_whole => Change::Unchanged(what),
             _ => {
-                let written = self.store.write_api_key(enterprise, stored.as_ref(), &wanted).await?;
+                let written = self
+                    .store
+                    .swap_copies(&ApiKey::first(enterprise, &wanted.id), stored.as_ref(), &wanted)
+                    .await?;
                 outcome(written, found.is_some(), what)?
             }
         });

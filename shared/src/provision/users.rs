@@ -44,11 +44,7 @@ impl Provisioner<'_> {
             client_secret: hash_of(entry.client_secret.as_ref()).await?,
         };
         let identity = wanted(entry, crypto::new_id(), hashes, 0);
-        let mut writes = vec![self.store.creating_user(enterprise, &User::of(&identity))?];
-        for name in identity.names() {
-            writes.push(self.store.claiming_name(enterprise, &name, &identity)?);
-        }
-        match self.store.transact(writes).await? {
+        match self.store.transact(self.store.creating_person(enterprise, &identity)?).await? {
             Ok(()) => Ok(Change::Created(what)),
             Err(_) => Err(Failure::Internal(format!("{what}: user name or e-mail is somebody else's"))),
         }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem}
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Error, Key, Operation, Store, number, text, write};
+use super::{Error, Key, Operation, Store, number, text, write};
 
 /// How many copies are hotlisted at once: each needs a connection of its own, which takes longer to make than the
 /// call.
@@ -115,18 +115,5 @@ impl Store {
             .expression_attribute_values(":hash", text(&key.hash))
             .expression_attribute_values(":operation", operation.value());
         Ok(self.update(request).await?.is_ok())
-    }
-
-    /// Writes `new` in the place of `old`. `false` when something else than `old` is there.
-    ///
-    /// # Errors
-    /// When `DynamoDB` does not answer.
-    pub async fn write_api_key(
-        &self,
-        enterprise: &str,
-        old: Option<&Attributes>,
-        new: &ApiKey,
-    ) -> Result<bool, Error> {
-        self.swap_copies(&ApiKey::first(enterprise, &new.id), old, new).await
     }
 }

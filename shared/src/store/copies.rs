@@ -78,20 +78,19 @@ impl Store {
         Ok(self.transact(writes).await?.is_ok())
     }
 
-    /// Deletes an item whose attribute `name` is `value`, and all its copies; another's is left alone.
+    /// Deletes an item of `enterprise`, and all its copies; another's is left alone.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn delete_copies(&self, first: &Key, name: &str, value: &str) -> Result<bool, Error> {
+    pub async fn delete_copies(&self, first: &Key, enterprise: &str) -> Result<(), Error> {
         let deleting = |copy: &Key| -> TransactWriteItem {
             let delete = Delete::builder()
                 .table_name(&self.table)
                 .set_key(Some(copy.attributes()))
-                .condition_expression("attribute_not_exists(pk) OR #name = :value")
-                .expression_attribute_names("#name", name)
-                .expression_attribute_values(":value", text(value));
+                .condition_expression("attribute_not_exists(pk) OR enterprise = :enterprise")
+                .expression_attribute_values(":enterprise", text(enterprise));
             write!(delete, delete)
         };
-        Ok(self.transact(first.copies().iter().map(deleting).collect()).await?.is_ok())
+        self.transact(first.copies().iter().map(deleting).collect()).await.map(|_| ())
     }
 }

@@ -123,27 +123,27 @@ impl Store {
         )
     }
 
-    /// Counts `operation` in two counters with one call; whether each had room. Where one of them is
-    /// busy in other transactions, with two calls instead: a crowd must not get around the count.
-    /// When either has no room, the other one may or may not have counted.
+    /// Counts `operation` in two counters with one call; the one that has no room, and the first where
+    /// neither has. Where one of them is busy in other transactions, with two calls instead: a crowd must not
+    /// get around the count. When either has no room, the other one may or may not have counted.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn take_both(
+    pub async fn take_both<'a>(
         &self,
-        counters: [&Counter; 2],
+        counters: [&'a Counter; 2],
         operation: &Operation,
-    ) -> Result<[bool; 2], Error> {
+    ) -> Result<Option<&'a Counter>, Error> {
         let writes = counters.map(|counter| self.taking(counter, operation));
-        match self.transact_within(1, writes.into()).await? {
-            Some(Ok(())) => Ok([true, true]),
-            Some(Err(cancelled)) => Ok([!cancelled.failed[0], !cancelled.failed[1]]),
+        let has_room = match self.transact_within(1, writes.into()).await? {
+            Some(Ok(())) => [true, true],
+            Some(Err(cancelled)) => [!cancelled.failed[0], !cancelled.failed[1]],
             None => {
                 let [first, second] = counters;
-                let room = tokio::try_join!(self.take(first, operation), self.take(second, operation))?;
-                Ok([room.0, room.1])
+                tokio::try_join!(self.take(first, operation), self.take(second, operation))?.into()
             }
-        }
+        };
+        Ok(counters.into_iter().zip(has_room).find_map(|(counter, has_room)| (!has_room).then_some(counter)))
     }
 
     /// Takes `operation` out of the count again.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Key, Store};
+use super::Key;
 
 /// Whose a host name is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,15 +22,5 @@ impl Domain {
     #[must_use]
     pub fn key(host: &str) -> Key {
         Self::first(host).any_copy()
-    }
-}
-
-impl Store {
-    /// Gives up a host name that is `enterprise`'s; another's is left alone.
-    ///
-    /// # Errors
-    /// When `DynamoDB` does not answer.
-    pub async fn release_domain(&self, host: &str, enterprise: &str) -> Result<(), Error> {
-        self.delete_copies(&Domain::first(host), "enterprise", enterprise).await.map(|_| ())
     }
 }

@@ -4,6 +4,7 @@
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
+use super::user::User;
 use super::{Error, Key, Store, item, text, write};
 use crate::crypto;
 use crate::identity::names;
@@ -90,6 +91,23 @@ impl Identity {
 }
 
 impl Store {
+    /// Writes somebody new, as writes of a transaction: the user, then a copy under each of their names, in the order
+    /// of [`Identity::names`]. Which of them failed tells which name is taken.
+    ///
+    /// # Errors
+    /// When the identity does not serialise.
+    pub fn creating_person(
+        &self,
+        enterprise: &str,
+        identity: &Identity,
+    ) -> Result<Vec<TransactWriteItem>, Error> {
+        let mut writes = vec![self.creating_user(enterprise, &User::of(identity))?];
+        for name in identity.names() {
+            writes.push(self.claiming_name(enterprise, &name, identity)?);
+        }
+        Ok(writes)
+    }
+
     /// Writes one copy where none is, as a write of a transaction.
     ///
     /// # Errors

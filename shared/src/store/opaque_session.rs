@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckF
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
-use super::session::{Holder, Session};
+use super::session::{Holder, ROTATION_GRACE, Session};
 use super::user::User;
 use super::{Error, Key, Store, item, number, parse, text, write};
 use crate::crypto;
@@ -23,9 +23,6 @@ const REFRESHABLE: i64 = 24 * 60 * 60;
 
 /// Seconds between two writes of a use.
 const SLIDE: i64 = 60;
-
-/// Seconds for which a spent token still gives its successor.
-const ROTATION_GRACE: i64 = 10;
 
 /// Seconds for which a session is kept after its token's last possible moment, so that it is known to be over.
 const KEPT: i64 = 2 * 24 * 60 * 60;

@@ -142,12 +142,10 @@ impl Session {
     }
 }
 
-/// What became of a refresh token that was to be spent.
+/// What a refresh token is that is not the current one.
 #[derive(Debug)]
 pub enum Spent {
-    /// It is spent, and the new one works.
-    Now,
-    /// It had been spent a moment ago: here is its successor, sealed.
+    /// It was spent a moment ago: here is its successor, sealed.
     Before(Vec<u8>),
     /// It was spent earlier, or is none of this session's.
     Reused,
@@ -232,8 +230,8 @@ impl Store {
         Ok(pages.iter().map(|page| usize::try_from(page.count()).unwrap_or(0)).sum())
     }
 
-    /// Spends the refresh token `old_jti` for `new_jti`. Of many at once exactly one is
-    /// [`Spent::Now`]; the others, and the same one sent again, find what it left.
+    /// Spends the refresh token `old_jti` for `new_jti`. Of many at once exactly one is `Ok(())`; the others, and
+    /// the same one sent again, find what it left.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
@@ -244,7 +242,7 @@ impl Store {
         new_jti: &str,
         sealed: Vec<u8>,
         now: i64,
-    ) -> Result<Spent, Error> {
+    ) -> Result<Result<(), Spent>, Error> {
         let request = self
             .client
             .update_item()
@@ -259,10 +257,10 @@ impl Store {
             .expression_attribute_values(":now", number(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match self.update(request).await? {
-            Ok(_) => Ok(Spent::Now),
+            Ok(_) => Ok(Ok(())),
             Err(found) => {
-                Ok(parse::<Session>(found)?
-                    .map_or(Spent::Gone, |session| session.already_spent(old_jti, now)))
+                let found = parse::<Session>(found)?;
+                Ok(Err(found.map_or(Spent::Gone, |session| session.already_spent(old_jti, now))))
             }
         }
     }

@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Notes;
+use crate::store::Key;
+use crate::store::session::Live;
 
 /// Seconds that an access token lives.
 pub const ACCESS_LIFETIME: i64 = 15 * 60;
@@ -56,6 +58,14 @@ pub struct AccessClaims {
     pub ent: String,
     /// How the person signed in (RFC 8176).
     pub amr: Vec<String>,
+}
+
+impl AccessClaims {
+    /// The keys of the items that say whether the token's session lives, as [`Live::parse`] reads them.
+    #[must_use]
+    pub fn live_keys(&self) -> [Key; 3] {
+        Live::keys(&self.ent, &self.sub, &self.sid, &self.client_id)
+    }
 }
 
 /// What a refresh token says. Times are epoch seconds.

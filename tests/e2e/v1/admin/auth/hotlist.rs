@@ -297,7 +297,7 @@ async fn whoever_replaces_a_key_that_was_read_before_does_not_undo_it() {
         let [read] = store.read([&ApiKey::first("acme", "acme-tv")]).await.unwrap();
         expect_count(&owner(&app).await, json!({ "api_key": "acme-tv" }), 1).await;
         let new = ApiKey { refresh_rotation: true, ..parse(read.clone()).unwrap().unwrap() };
-        assert!(!store.write_api_key("acme", read.as_ref(), &new).await.unwrap());
+        assert!(!store.swap_copies(&ApiKey::first("acme", &new.id), read.as_ref(), &new).await.unwrap());
         app.key("acme-tv").login("ana", ANA).await.expect(401, "W2001");
     }
 }
