@@ -281,6 +281,7 @@ impl SsoLogin {
             username: person.email.clone(),
             email: Some(person.email.clone()),
             password_hash: None,
+            provisioned_hash: None,
             client_secret_hash: None,
             epoch: 0,
             roles: vec!["admin".to_owned()],
@@ -300,6 +301,7 @@ impl Account {
             epoch: identity.epoch,
             roles: identity.roles.clone(),
             amr: vec!["sso".to_owned()],
+            not_after: None,
             vouching: None,
         };
         Self { holder, writes, made }

@@ -110,12 +110,10 @@ impl Endpoint for ForgotPassword {
             if let Err(unsent) = &sent {
                 call.log(Level::Error, "mail", unsent);
             }
-            // What SES refused can be asked for again; what it left open may be on its way.
+            // What SES refused does not work; what it left open may be on its way. It counts all the same: an address
+            // that nobody has is not given a try back either.
             if let Err(Unsent::Refused(_)) = sent {
-                let undo = vec![
-                    self.store.giving_back(&by_address, &operation),
-                    self.store.withdrawing_reset(&code),
-                ];
+                let undo = vec![self.store.withdrawing_reset(&code)];
                 if let Ok(Err(failed)) = timeout_at(answer_at, self.store.transact(undo)).await {
                     call.log(Level::Warn, "give back", &failed);
                 }

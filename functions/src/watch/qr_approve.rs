@@ -112,6 +112,7 @@ impl QrApprove {
             epoch: live.user.epoch,
             roles: live.user.roles,
             amr: live.session.amr,
+            not_after: None,
             vouching: Some(Vouching {
                 session: live.session.id,
                 api_key: live.session.api_key,

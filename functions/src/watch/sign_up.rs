@@ -1,6 +1,7 @@
 //! `POST /v2/watch/auth/users`: a new viewer.
 
 use serde_json::json;
+use shared::api_key::SeenKeys;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::crypto;
@@ -50,6 +51,7 @@ impl Request {
 #[derive(Debug)]
 pub struct SignUp {
     store: Store,
+    seen_keys: SeenKeys,
 }
 
 impl Endpoint for SignUp {
@@ -60,7 +62,7 @@ impl Endpoint for SignUp {
     const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        Ok(Self { store: Store::new(environment) })
+        Ok(Self { store: Store::new(environment), seen_keys: SeenKeys::default() })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
@@ -70,9 +72,20 @@ impl Endpoint for SignUp {
         let request = key.gate(parsed, &self.store, Self::SURFACE, call.now).await?;
         let by_source = limits::SIGNUP_SOURCE.counter(ent, &call.source, call.now);
         let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent)];
-        let (found, counted) =
-            tokio::try_join!(self.store.read(keys), Counted::take(&self.store, by_source))?;
+        let taking = Counted::take(&self.store, by_source);
+        let (found, counted) = if self.seen_keys.contains(&key) {
+            tokio::try_join!(self.store.read(keys), taking)?
+        } else {
+            // Nothing is written for keys that are made up.
+            let found = self.store.read(keys).await?;
+            key.admit(found.clone(), Self::SURFACE, call.now)?;
+            self.seen_keys.insert(&key);
+            (found, taking.await?)
+        };
         let admitted = key.admit(found, Self::SURFACE, call.now);
+        if let Err(Failure::ApiKey) = admitted {
+            self.seen_keys.remove(&key);
+        }
         if let Err(refusal) = admitted.and_then(|(_, enterprise)| request.check(&enterprise)) {
             counted.give_back(call, &self.store).await;
             return Err(refusal);
@@ -84,6 +97,7 @@ impl Endpoint for SignUp {
             username: request.username,
             email: Some(request.email),
             password_hash: Some(password::hash(request.password).await?),
+            provisioned_hash: None,
             client_secret_hash: None,
             epoch: 0,
             roles: vec!["viewer".to_owned()],

@@ -87,8 +87,11 @@ impl EnterpriseEntry {
         if let Some(sso) = &self.sso {
             sso.check(&format!("{place}.sso"))?;
         }
+        let mut ids = HashSet::new();
         for (index, key) in self.api_keys.iter().enumerate() {
-            key.check(&self.id, &format!("{place}.api_keys[{index}]"))?;
+            let place = format!("{place}.api_keys[{index}]");
+            key.check(&self.id, &place)?;
+            require(ids.insert(&key.id), &format!("{place}.id"), "stands twice")?;
         }
         let mut names = HashSet::new();
         for (index, user) in self.users.iter().enumerate() {
@@ -98,10 +101,13 @@ impl EnterpriseEntry {
                 require(names.insert(name), &place, "has a name that stands twice")?;
             }
         }
+        let mut pins = HashSet::new();
         for (index, entry) in self.pins.iter().enumerate() {
-            let length = pin::canonical(entry.pin.expose()).chars().count();
+            let canonical = pin::canonical(entry.pin.expose());
+            let is_pin = (4..=pin::MAX_CHARS).contains(&canonical.chars().count());
             let place = format!("{place}.pins[{index}].pin");
-            require((4..=pin::MAX_CHARS).contains(&length), &place, "must be 4 to 64 letters and digits")?;
+            require(is_pin, &place, "must be 4 to 64 letters and digits")?;
+            require(pins.insert(canonical), &place, "stands twice")?;
         }
         let mut keys = HashSet::new();
         for (index, screener) in self.screeners.iter().enumerate() {

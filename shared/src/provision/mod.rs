@@ -105,7 +105,9 @@ impl Provisioner<'_> {
             self.release_domains(entry, report).await?;
         }
         for entry in &document.enterprises {
-            // First, so that nobody is sent to a provider without it.
+            // An enterprise with a host name of another one would send its people's codes there.
+            self.require_domains(entry).await?;
+            // Before the enterprise, so that nobody is sent to a provider without it.
             self.sso(entry, report).await?;
             let (key, what) = (Enterprise::first(&entry.id), format!("enterprise {}", entry.id));
             let (stored, is_whole) = self.store.read_copies(&key).await?;
@@ -147,8 +149,22 @@ impl Provisioner<'_> {
         let before = parse::<Enterprise>(stored)?.map(|found| found.domains).unwrap_or_default();
         for host in before.iter().map(|host| host.to_ascii_lowercase()) {
             if !entry.domains.contains(&host) {
-                self.store.delete_copies(&Domain::first(&host), &entry.id).await?;
-                report.changes.push(Change::Updated(format!("domain {host}: is no longer {}'s", entry.id)));
+                if self.store.delete_copies(&Domain::first(&host), &entry.id).await? {
+                    let what = format!("domain {host}: is no longer {}'s", entry.id);
+                    report.changes.push(Change::Updated(what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a host name that is another enterprise's.
+    async fn require_domains(&self, entry: &EnterpriseEntry) -> Result<(), Failure> {
+        for host in &entry.domains {
+            let [stored] = self.store.read([&Domain::first(host)]).await?;
+            if parse::<Domain>(stored)?.is_some_and(|found| found.enterprise != entry.id) {
+                let what = format!("domain {host} of {}: is another enterprise's", entry.id);
+                return Err(Failure::Internal(what));
             }
         }
         Ok(())
@@ -247,6 +263,8 @@ impl Provisioner<'_> {
         // An owner's emergency is not undone by a document of before.
         wanted.hotlisted = found.as_ref().map(|found| found.hotlisted.clone()).unwrap_or_default();
         let what = format!("API key {}/{}", enterprise, entry.id);
+        // Before it is written: a key that is there and that nobody was told could not be had any more.
+        report.new_keys.extend(new_key.map(|key| (entry.id.clone(), key)));
         report.changes.push(match &found {
             Some(found) if *found == wanted && is_whole => Change::Unchanged(what),
             _ => {
@@ -261,7 +279,6 @@ impl Provisioner<'_> {
             let what = format!("API key {enterprise}/{}: is hotlisted; give it a new key", entry.id);
             report.changes.push(Change::Warning(what));
         }
-        report.new_keys.extend(new_key.map(|key| (entry.id.clone(), key)));
         Ok(())
     }
 }

@@ -52,30 +52,28 @@ impl Provisioner<'_> {
         entry: &PinEntry,
         found: Option<&Pin>,
     ) -> Result<bool, Failure> {
-        let id = found.map_or_else(|| format!("pin-{}", crypto::new_id()), |pin| pin.user.clone());
-        let old_epoch = found.map(|pin| pin.epoch);
-        // Any change ends the holder's sessions: their end or their permission may have moved.
-        let epoch = old_epoch.map_or(0, |epoch| epoch + 1);
-        let holder = User {
-            id: id.clone(),
-            username: entry.label.as_str().into(),
-            email: None,
-            epoch,
-            roles: vec!["viewer".to_owned()],
-            disabled: entry.disabled,
-            pin: Some(lookup_hash.to_owned()),
-        };
         let pin = Pin {
-            user: id,
+            user: found.map_or_else(|| format!("pin-{}", crypto::new_id()), |found| found.user.clone()),
             label: entry.label.clone(),
-            epoch,
+            // Any change ends the holder's sessions: their end or their permission may have moved.
+            epoch: found.map_or(0, |found| found.epoch + 1),
             not_after: entry.expires_at,
             disabled: entry.disabled,
         };
+        let holder_of = |pin: &Pin| User {
+            id: pin.user.clone(),
+            username: pin.label.as_str().into(),
+            email: None,
+            epoch: pin.epoch,
+            roles: vec!["viewer".to_owned()],
+            disabled: pin.disabled,
+            pin: Some(lookup_hash.to_owned()),
+        };
+        let holder = holder_of(&pin);
         let writes = vec![
-            match old_epoch {
+            match found.map(holder_of) {
                 None => self.store.creating_user(enterprise, &holder)?,
-                Some(epoch) => self.store.replacing_user(enterprise, &holder, epoch)?,
+                Some(read) => self.store.replacing_user(enterprise, &read, &holder)?,
             },
             self.store.writing_pin(enterprise, lookup_hash, &pin)?,
         ];

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::identity::canonical;
 use crate::password::{self, Match};
 use crate::private::Private;
+use crate::store::TransactWriteItem;
 use crate::store::identity::Identity;
 use crate::store::parse;
 use crate::store::user::User;
@@ -39,11 +40,9 @@ impl Provisioner<'_> {
         entry: &UserEntry,
         what: String,
     ) -> Result<Change, Failure> {
-        let hashes = Hashes {
-            password: new_hash(entry).await?,
-            client_secret: hash_of(entry.client_secret.as_ref()).await?,
-        };
-        let identity = wanted(entry, crypto::new_id(), hashes, 0);
+        let (password, client_secret) =
+            (Password::new(entry).await?, hash_of(entry.client_secret.as_ref()).await?);
+        let identity = wanted(entry, crypto::new_id(), password, client_secret, 0);
         match self.store.transact(self.store.creating_person(enterprise, &identity)?).await? {
             Ok(()) => Ok(Change::Created(what)),
             Err(_) => Err(Failure::Internal(format!("{what}: user name or e-mail is somebody else's"))),
@@ -57,45 +56,80 @@ impl Provisioner<'_> {
         found: &Identity,
         what: String,
     ) -> Result<Change, Failure> {
-        // Somebody who signed up under this name is not the one whom the operator means: nothing of
-        // theirs is kept, neither password nor address nor sessions.
-        let is_stranger = found.self_registered;
-        if is_stranger && entry.password.is_none() && entry.password_hash.is_none() {
-            let problem = "signed up by themselves; give a password to take the account over";
-            return Err(Failure::Internal(format!("{what} {problem}")));
+        if found.self_registered {
+            return self.take_over(enterprise, entry, found, what).await;
         }
-        let keeps_password = !is_stranger && keeps_password(entry, found).await?;
-        let password = if keeps_password { found.password_hash.clone() } else { new_hash(entry).await? };
-        let keeps_secret =
-            !is_stranger && keeps(entry.client_secret.as_ref(), found.client_secret_hash.as_ref()).await?;
-        let ends_secret = !keeps_secret && found.client_secret_hash.is_some();
-        let client_secret = if keeps_secret {
-            found.client_secret_hash.clone()
-        } else {
-            hash_of(entry.client_secret.as_ref()).await?
+        let kept = Password::kept(entry, found).await?;
+        let keeps_password = kept.is_some();
+        let password = match kept {
+            Some(kept) => kept,
+            None => Password::new(entry).await?,
         };
+        let (given, stored) = (entry.client_secret.as_ref(), found.client_secret_hash.as_ref());
+        let keeps_secret = match given {
+            None => true,
+            Some(given) => is_hash_of(stored, given).await?,
+        };
+        let ends_secret = !keeps_secret && stored.is_some();
+        let client_secret = if keeps_secret { stored.cloned() } else { hash_of(given).await? };
         // Another password or secret, a role or a surface less, and being disabled end all sessions.
         let loses = |old: &[String], new: &[String]| old.iter().any(|name| !new.contains(name));
         let loses_right = loses(&found.surfaces, &entry.surfaces) || loses(&found.roles, &entry.roles);
         let ends_sessions =
             !keeps_password || ends_secret || loses_right || (entry.disabled && !found.disabled);
         let epoch = found.epoch + i64::from(ends_sessions);
-        let mut identity = wanted(entry, found.user.clone(), Hashes { password, client_secret }, epoch);
-        if entry.email.is_none() && !is_stranger {
+        let mut identity = wanted(entry, found.user.clone(), password, client_secret, epoch);
+        if entry.email.is_none() {
             identity.email.clone_from(&found.email);
         }
         if identity == *found {
             return Ok(Change::Unchanged(what));
         }
-        // The user's epoch is the condition that nothing changed since the read: every change of
-        // a password raises it.
-        let mut writes = vec![self.store.replacing_user(enterprise, &User::of(&identity), found.epoch)?];
+        let replacing = self.store.replacing_user(enterprise, &User::of(found), &User::of(&identity))?;
+        self.rename(enterprise, found, &identity, vec![replacing], what).await
+    }
+
+    /// Puts somebody new in the place of a person who signed up under this name by themselves, and is not the one
+    /// whom the operator means. Nothing of theirs is kept: neither password nor address nor sessions, nor what
+    /// hangs on their id, as a phone does.
+    async fn take_over(
+        &self,
+        enterprise: &str,
+        entry: &UserEntry,
+        found: &Identity,
+        what: String,
+    ) -> Result<Change, Failure> {
+        if entry.password.is_none() && entry.password_hash.is_none() {
+            let problem = "signed up by themselves; give a password to take the account over";
+            return Err(Failure::Internal(format!("{what} {problem}")));
+        }
+        let (password, client_secret) =
+            (Password::new(entry).await?, hash_of(entry.client_secret.as_ref()).await?);
+        let identity = wanted(entry, crypto::new_id(), password, client_secret, 0);
+        let stranger = User::of(found);
+        let gone = User { epoch: stranger.epoch + 1, disabled: true, ..stranger.clone() };
+        let writes = vec![
+            self.store.creating_user(enterprise, &User::of(&identity))?,
+            self.store.replacing_user(enterprise, &stranger, &gone)?,
+        ];
+        self.rename(enterprise, found, &identity, writes, what).await
+    }
+
+    /// Carries out `writes`, and gives the names that `found` had to `identity`, as far as it has them.
+    async fn rename(
+        &self,
+        enterprise: &str,
+        found: &Identity,
+        identity: &Identity,
+        mut writes: Vec<TransactWriteItem>,
+        what: String,
+    ) -> Result<Change, Failure> {
         let (old, new) = (found.names(), identity.names());
         for name in &new {
             writes.push(if old.contains(name) {
-                self.store.replacing_name(enterprise, name, &identity)?
+                self.store.replacing_name(enterprise, name, &found.user, identity)?
             } else {
-                self.store.claiming_name(enterprise, name, &identity)?
+                self.store.claiming_name(enterprise, name, identity)?
             });
         }
         for name in old.iter().filter(|name| !new.contains(name)) {
@@ -126,21 +160,44 @@ fn warn(enterprise: &str, entry: &UserEntry, what: &str, report: &mut Report) {
     }
 }
 
-/// Whether the password that is there stays.
-async fn keeps_password(entry: &UserEntry, found: &Identity) -> Result<bool, Failure> {
-    // An imported hash is only for the first time: a login replaces it with a stronger one.
-    let brings_first = entry.password_hash.is_some() && found.password_hash.is_none();
-    Ok(!brings_first && keeps(entry.password.as_ref(), found.password_hash.as_ref()).await?)
+/// A person's password.
+struct Password {
+    hash: Option<String>,
+    /// See [`Identity::provisioned_hash`].
+    provisioned_hash: Option<String>,
 }
 
-/// Whether what is there stays: where the document says nothing, or the same.
-async fn keeps(given: Option<&Private>, stored: Option<&String>) -> Result<bool, Failure> {
-    match (given, stored) {
-        (None, _) => Ok(true),
-        (Some(_), None) => Ok(false),
-        (Some(given), Some(stored)) => {
-            Ok(password::verify(Some(stored.clone()), given.clone()).await? != Match::No)
+impl Password {
+    /// The document's.
+    async fn new(entry: &UserEntry) -> Result<Self, Failure> {
+        let provisioned_hash = hash_of(entry.password.as_ref()).await?;
+        let hash = provisioned_hash.clone().or_else(|| entry.password_hash.clone());
+        Ok(Self { hash, provisioned_hash })
+    }
+
+    /// What is there, where it stays: where the document says nothing, or the same as it has now, or as it had
+    /// before the person chose one of their own.
+    async fn kept(entry: &UserEntry, found: &Identity) -> Result<Option<Self>, Failure> {
+        let hash = found.password_hash.clone();
+        let Some(given) = &entry.password else {
+            // An imported hash is only for the first time: a login replaces it with a stronger one.
+            let brings_first = entry.password_hash.is_some() && hash.is_none();
+            let provisioned_hash = found.provisioned_hash.clone();
+            return Ok((!brings_first).then_some(Self { hash, provisioned_hash }));
+        };
+        if is_hash_of(found.provisioned_hash.as_ref(), given).await? {
+            return Ok(Some(Self { hash, provisioned_hash: found.provisioned_hash.clone() }));
         }
+        let is_current = is_hash_of(hash.as_ref(), given).await?;
+        Ok(is_current.then(|| Self { provisioned_hash: hash.clone(), hash }))
+    }
+}
+
+/// Whether `stored` is there and a hash of `given`.
+async fn is_hash_of(stored: Option<&String>, given: &Private) -> Result<bool, Failure> {
+    match stored {
+        None => Ok(false),
+        Some(stored) => Ok(password::verify(Some(stored.clone()), given.clone()).await? != Match::No),
     }
 }
 
@@ -151,23 +208,20 @@ async fn hash_of(secret: Option<&Private>) -> Result<Option<String>, Failure> {
     }
 }
 
-async fn new_hash(entry: &UserEntry) -> Result<Option<String>, Failure> {
-    Ok(hash_of(entry.password.as_ref()).await?.or_else(|| entry.password_hash.clone()))
-}
-
-/// What somebody can prove themselves with.
-struct Hashes {
-    password: Option<String>,
-    client_secret: Option<String>,
-}
-
-fn wanted(entry: &UserEntry, user: String, hashes: Hashes, epoch: i64) -> Identity {
+fn wanted(
+    entry: &UserEntry,
+    user: String,
+    password: Password,
+    client_secret_hash: Option<String>,
+    epoch: i64,
+) -> Identity {
     Identity {
         user,
         username: entry.username.clone(),
         email: entry.email.clone(),
-        password_hash: hashes.password,
-        client_secret_hash: hashes.client_secret,
+        password_hash: password.hash,
+        provisioned_hash: password.provisioned_hash,
+        client_secret_hash,
         epoch,
         roles: entry.roles.clone(),
         surfaces: entry.surfaces.clone(),

@@ -78,11 +78,11 @@ impl Store {
         Ok(self.transact(writes).await?.is_ok())
     }
 
-    /// Deletes an item of `enterprise`, and all its copies; another's is left alone.
+    /// Deletes an item of `enterprise`, and all its copies; `false` for another's, which is left alone.
     ///
     /// # Errors
     /// When `DynamoDB` does not answer.
-    pub async fn delete_copies(&self, first: &Key, enterprise: &str) -> Result<(), Error> {
+    pub async fn delete_copies(&self, first: &Key, enterprise: &str) -> Result<bool, Error> {
         let deleting = |copy: &Key| -> TransactWriteItem {
             let delete = Delete::builder()
                 .table_name(&self.table)
@@ -91,6 +91,6 @@ impl Store {
                 .expression_attribute_values(":enterprise", text(enterprise));
             write!(delete, delete)
         };
-        self.transact(first.copies().iter().map(deleting).collect()).await.map(|_| ())
+        Ok(self.transact(first.copies().iter().map(deleting).collect()).await?.is_ok())
     }
 }

@@ -23,6 +23,10 @@ pub struct Identity {
     /// PHC string or bcrypt; absent for people who sign in by other means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<String>,
+    /// The hash of the password that the operator's document gave last, whatever the person has made of it since: by
+    /// it an old document is known when it is applied again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioned_hash: Option<String>,
     /// PHC string of a machine's credential on the VIDIZMO surface.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret_hash: Option<String>,
@@ -127,7 +131,7 @@ impl Store {
         ))
     }
 
-    /// Replaces one copy that belongs to the same user, as a write of a transaction.
+    /// Replaces one copy that belongs to `user`, as a write of a transaction.
     ///
     /// # Errors
     /// When the identity does not serialise.
@@ -135,6 +139,7 @@ impl Store {
         &self,
         enterprise: &str,
         name: &str,
+        user: &str,
         identity: &Identity,
     ) -> Result<TransactWriteItem, Error> {
         Ok(write!(
@@ -144,7 +149,7 @@ impl Store {
                 .set_item(Some(item(&Identity::key(enterprise, name), identity)?))
                 .condition_expression("#user = :user")
                 .expression_attribute_names("#user", "user")
-                .expression_attribute_values(":user", text(&identity.user))
+                .expression_attribute_values(":user", text(user))
         ))
     }
 

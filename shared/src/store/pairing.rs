@@ -334,10 +334,13 @@ impl Store {
         if let Some(vouching) = pairing.holder.as_ref().and_then(|holder| holder.vouching.as_ref()) {
             let key = Session::key(ent, &session.user, &vouching.session);
             writes.push(self.requiring_session(&key, now));
-            // The TV's own key has been looked at with this call.
-            if vouching.api_key != pairing.api_key {
-                let Vouching { api_key, api_key_hash, .. } = vouching;
+            let Vouching { api_key, api_key_hash, .. } = vouching;
+            // The TV's own key has been looked at with this call. It is not the phone's where the key is a new one
+            // since.
+            if *api_key != pairing.api_key {
                 writes.push(self.requiring_api_key(ent, api_key, api_key_hash, now));
+            } else if *api_key_hash != session.api_key_hash {
+                return Ok(HandOut::HolderGone);
             }
         }
         match self.transact(writes).await? {

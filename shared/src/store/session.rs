@@ -69,6 +69,9 @@ pub struct Holder {
     pub roles: Vec<String>,
     /// How they signed in; see [`Session::amr`].
     pub amr: Vec<String>,
+    /// Epoch seconds at which what they signed in with stops working, and with it all that it opened: a PIN's end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<i64>,
     /// The session by which they vouch for a new one, where they did not sign in for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vouching: Option<Vouching>,
@@ -90,7 +93,7 @@ pub struct Vouching {
 
 impl Session {
     /// A new session of `holder`, opened with the key `api_key` of `surface`, that lives for so many
-    /// seconds, and no longer than the one that vouches for it.
+    /// seconds, and no longer than the one that vouches for it or what they signed in with.
     #[must_use]
     pub fn new(holder: &Holder, api_key: &PresentedKey, surface: Surface, now: i64, seconds: i64) -> Self {
         Self {
@@ -106,10 +109,10 @@ impl Session {
             rotated_at: None,
             sealed_successor: None,
             created_at: now,
-            expires_at: holder
-                .vouching
-                .as_ref()
-                .map_or(now + seconds, |vouching| vouching.expires_at.min(now + seconds)),
+            expires_at: [holder.not_after, holder.vouching.as_ref().map(|vouching| vouching.expires_at)]
+                .into_iter()
+                .flatten()
+                .fold(now + seconds, i64::min),
             ended_at: None,
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
 use super::pin::Pin;
-use super::{Error, Key, Store, item, number, text, write};
+use super::{Attributes, Error, Key, Store, item, number, text, write};
 use crate::identity::names;
 use crate::private::Private;
 
@@ -47,6 +47,23 @@ impl User {
         }
     }
 
+    /// The condition that nothing has changed by which copies of the user are found, and its values. Every change of
+    /// a password raises the epoch; one of a name or an address does not.
+    fn as_read(&self) -> (String, Attributes) {
+        let mut values = Attributes::from([
+            (":epoch".to_owned(), number(self.epoch)),
+            (":username".to_owned(), text(self.username.expose())),
+        ]);
+        let email = match &self.email {
+            Some(email) => {
+                values.insert(":email".to_owned(), text(email.expose()));
+                "email = :email"
+            }
+            None => "attribute_not_exists(email)",
+        };
+        (format!("epoch = :epoch AND username = :username AND {email}"), values)
+    }
+
     /// The item's key.
     #[must_use]
     pub fn key(enterprise: &str, id: &str) -> Key {
@@ -69,23 +86,24 @@ impl Store {
         ))
     }
 
-    /// Replaces a user who was read at `epoch`, as a write of a transaction.
+    /// Replaces a user who is as they were read, as a write of a transaction.
     ///
     /// # Errors
     /// When the user does not serialise.
     pub fn replacing_user(
         &self,
         enterprise: &str,
+        read: &User,
         user: &User,
-        epoch: i64,
     ) -> Result<TransactWriteItem, Error> {
+        let (condition, values) = read.as_read();
         Ok(write!(
             put,
             Put::builder()
                 .table_name(&self.table)
                 .set_item(Some(item(&User::key(enterprise, &user.id), user)?))
-                .condition_expression("epoch = :epoch")
-                .expression_attribute_values(":epoch", number(epoch))
+                .condition_expression(condition)
+                .set_expression_attribute_values(Some(values))
         ))
     }
 
@@ -122,20 +140,14 @@ impl Store {
     /// as the writes of a transaction. The holder of a PIN has it in the PIN, others in their names.
     #[must_use]
     pub fn hotlisting_user(&self, enterprise: &str, user: &User) -> Vec<TransactWriteItem> {
-        let (next, is_same) = (number(user.epoch + 1), "epoch = :epoch AND username = :username");
-        let mut update = Update::builder()
+        let (next, (condition, values)) = (number(user.epoch + 1), user.as_read());
+        let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(User::key(enterprise, &user.id).attributes()))
             .update_expression("SET epoch = :next")
-            .expression_attribute_values(":next", next.clone())
-            .expression_attribute_values(":epoch", number(user.epoch))
-            .expression_attribute_values(":username", text(user.username.expose()));
-        update = match &user.email {
-            Some(email) => update
-                .condition_expression(format!("{is_same} AND email = :email"))
-                .expression_attribute_values(":email", text(email.expose())),
-            None => update.condition_expression(format!("{is_same} AND attribute_not_exists(email)")),
-        };
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
+            .expression_attribute_values(":next", next.clone());
         let keys = if let Some(lookup_hash) = &user.pin {
             vec![Pin::key(enterprise, lookup_hash)]
         } else {

@@ -90,6 +90,31 @@ async fn a_change_of_the_password_ends_all_other_codes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_old_document_does_not_bring_the_old_password_back() {
+    let app = App::start().await;
+    let password = |new: &str| {
+        let new = json!(new);
+        |document: &mut Value| document["enterprises"][0]["users"][0]["password"] = new
+    };
+    reset(&app.watch(), &code(&app).await, NEW).await.expect(200, "W0000");
+    let tokens = app.watch().sign_in("ana", NEW).await;
+    app.apply(|_| {}).await;
+    app.watch().refresh(&tokens.refresh_token).await.expect(200, "W0000");
+    app.watch().login("ana", ANA).await.expect(401, "W2002");
+    // One that the document has not had yet is the operator's will.
+    app.apply(password("by the operator")).await;
+    app.watch().refresh(&tokens.refresh_token).await.expect(401, "W2003");
+    let tokens = app.watch().sign_in("ana", "by the operator").await;
+    // The same as the person has chosen meanwhile is the document's from then on.
+    reset(&app.watch(), &code(&app).await, NEW).await.expect(200, "W0000");
+    app.apply(password(NEW)).await;
+    app.watch().refresh(&tokens.refresh_token).await.expect(401, "W2003");
+    reset(&app.watch(), &code(&app).await, "a third one, by Ana").await.expect(200, "W0000");
+    app.apply(password(NEW)).await;
+    app.watch().sign_in("ana", "a third one, by Ana").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reset_lifts_the_lock() {
     let app = App::start().await;
     for _ in 0..10 {
