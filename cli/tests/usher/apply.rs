@@ -257,11 +257,13 @@ async fn domains_and_client_secrets_are_brought_to_the_document() {
         assert!(lines.iter().any(|line| line == domain), "{domain}: {lines:?}");
         assert!(lines.contains(&format!("{user} user acme/importer")), "{lines:?}");
     }
-    // Another enterprise cannot have it, and is written all the same.
+    // Another enterprise cannot have it, and is not written with it.
     let other = json!({ "enterprises": [{ "id": "orbit", "name": "Orbit", "domains": ["b.example"] }] });
     let output = apply(&stack, &other).await;
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("b.example of orbit: is another enterprise's"));
+    let without = json!({ "enterprises": [{ "id": "orbit", "name": "Orbit" }] });
+    assert_eq!(lines(&apply(&stack, &without).await), ["created   enterprise orbit"]);
     let weak = lines(&apply(&stack, &document(json!([]), "short")).await);
     assert!(weak.iter().any(|line| line.contains("client_secret is shorter than 20")), "{weak:?}");
     lines(&apply(&stack, &other).await);

@@ -148,11 +148,10 @@ impl Provisioner<'_> {
         let [stored] = self.store.read([&Enterprise::first(&entry.id)]).await?;
         let before = parse::<Enterprise>(stored)?.map(|found| found.domains).unwrap_or_default();
         for host in before.iter().map(|host| host.to_ascii_lowercase()) {
-            if !entry.domains.contains(&host) {
-                if self.store.delete_copies(&Domain::first(&host), &entry.id).await? {
-                    let what = format!("domain {host}: is no longer {}'s", entry.id);
-                    report.changes.push(Change::Updated(what));
-                }
+            if !entry.domains.contains(&host)
+                && self.store.delete_copies(&Domain::first(&host), &entry.id).await?
+            {
+                report.changes.push(Change::Updated(format!("domain {host}: is no longer {}'s", entry.id)));
             }
         }
         Ok(())

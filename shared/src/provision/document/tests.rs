@@ -16,6 +16,12 @@ fn problems_name_their_place() {
         one(r#""users":[{"username":"ana"},{"username":"ANA"}]"#)
             .ends_with("users[1]: has a name that stands twice")
     );
+    for (twice, place) in [
+        (r#""api_keys":[{"id":"tv","revoked":true},{"id":"tv"}]"#, "api_keys[1].id"),
+        (r#""pins":[{"pin":"K7QX-93WD"},{"pin":"k7qx 93wd"}]"#, "pins[1].pin"),
+    ] {
+        assert_eq!(one(twice), format!("enterprises[0].{place}: stands twice"));
+    }
     assert!(
         one(r#""api_keys":[{"id":"k","key":"usk_orbit_k_0"}]"#).starts_with("enterprises[0].api_keys[0].key")
     );

@@ -1,6 +1,6 @@
 //! `POST /v2/watch/auth/reset-password`
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{ANA, App, Client, OLGA, at_once, count};
 
 use crate::authorizer;

@@ -1,7 +1,10 @@
 //! `POST /v2/watch/auth/users`
 
 use serde_json::{Value, json};
-use tests::{App, Client, at_once, count};
+use shared::store::identity::Identity;
+use shared::store::user::User;
+use shared::store::{Store, parse};
+use tests::{App, Client, at_once, count, part};
 
 const USERS: &str = "/v2/watch/auth/users";
 const PASSWORD: &str = "one ticket for the balcony";
@@ -124,6 +127,10 @@ async fn whoever_signed_up_first_gets_nothing_that_an_operator_means_for_another
     let app = App::start().await;
     sign_up(&app.watch(), "boss", "attacker@acme.example").await.expect(200, "W0000");
     let attacker = app.watch().sign_in("boss", PASSWORD).await;
+    let phone = app.authorized(&attacker.token);
+    phone.link_phone("login", 1, 2_025_550_110).await.expect(200, "W0000");
+    phone.request_code("login").await.expect(200, "W0000");
+    phone.verify_code("login", &app.sms_code("+12025550110")).await.expect(200, "W0000");
     app.apply(|document| {
         let boss = json!({ "username": "boss", "password": "the real boss's password", "roles": ["owner"] });
         document["enterprises"][0]["users"].as_array_mut().unwrap().push(boss);
@@ -134,7 +141,37 @@ async fn whoever_signed_up_first_gets_nothing_that_an_operator_means_for_another
     let forgot = json!({ "email": "attacker@acme.example" });
     app.watch().post("/v2/watch/auth/forgot-password", forgot).await.expect(200, "W0000");
     assert!(app.last_email("attacker@acme.example").is_none());
-    app.watch().sign_in("boss", "the real boss's password").await;
+    // Another person, for whoever keeps something by a token's `sub`; and no code goes to the attacker's phone.
+    let boss = app.watch().sign_in("boss", "the real boss's password").await;
+    assert_ne!(part(&boss.token, 1)["sub"], part(&attacker.token, 1)["sub"]);
+    let phone = app.authorized(&boss.token);
+    phone.link_phone("login", 1, 2_025_550_111).await.expect(200, "W0000");
+    phone.request_code("login").await.expect(200, "W0000");
+    assert_eq!(app.sms_to("+12025550110").len(), 1);
+    assert_eq!(app.sms_to("+12025550111").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_changes_of_an_address_at_once_one_is_made() {
+    let app = App::start().await;
+    let store = Store::new(&app.operator());
+    let [read] = store.read([&Identity::key("acme", "ana")]).await.unwrap();
+    let read = parse::<Identity>(read).unwrap().unwrap();
+    app.apply(|document| document["enterprises"][0]["users"][0]["email"] = json!("ana@films.example")).await;
+    let late = Identity { email: Some("ana@late.example".into()), ..read.clone() };
+    let replacing = store.replacing_user("acme", &User::of(&read), &User::of(&late)).unwrap();
+    assert!(store.transact(vec![replacing]).await.unwrap().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_made_up_has_nothing_written() {
+    let app = App::start().await;
+    let before = app.items().await.len();
+    for enterprise in ["acme", "nobodys"] {
+        let key = app.authorized(&format!("Bearer usk_{enterprise}_acme-watch_{}", "x".repeat(40)));
+        sign_up(&key, "nadia", "nadia@acme.example").await.expect(401, "W2001");
+    }
+    assert_eq!(app.items().await.len(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

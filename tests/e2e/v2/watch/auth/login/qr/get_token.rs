@@ -145,6 +145,16 @@ async fn ending_the_session_that_approved_ends_the_approval() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_of_the_same_name_ends_the_approval_too() {
+    let app = App::start().await;
+    let code = approved(&app).await;
+    let new = format!("usk_acme_acme-watch_{}", "n".repeat(40));
+    app.apply(|document| document["enterprises"][0]["api_keys"][0]["key"] = json!(new)).await;
+    let tv = app.authorized(&format!("Bearer {new}"));
+    tv.get_token(&code, "tv").await.expect(401, "W2002");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_credentials_the_session_lives_as_long_as_that_of_a_login() {
     let app = App::start().await;
     let code = app.watch().get_code("tv").await;
