@@ -12,7 +12,7 @@ use shared::config::{Environment, retries, timeouts};
 use shared::provision::document::Document;
 use shared::provision::{self, Report};
 
-/// Usher's operator command. It uses your AWS credentials and region, as the AWS CLI does.
+/// Usher's operator command. It uses the AWS credentials and region of its environment.
 #[derive(Parser)]
 #[command(name = "usher", version)]
 struct Arguments {

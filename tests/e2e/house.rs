@@ -176,7 +176,6 @@ fn the_log_s_page_lists_every_event_with_its_functions() {
     }
 }
 
-/// Each event's name and what it gets, an HTTP status or a whole answer; `.ci/events` reads the same file.
 /// Which version of each dependency a workspace has pinned.
 fn pins(manifest: &str) -> BTreeMap<&str, &str> {
     manifest
