@@ -155,7 +155,9 @@ fn stranger() -> &'static KeySet {
 }
 
 fn is_long(claims: &Value) -> bool {
-    ["sub", "sid"].iter().any(|name| claims[*name].as_str().is_some_and(|id| id.len() > MAX_ID))
+    ["sub", "sid", "ent", "client_id"]
+        .iter()
+        .any(|name| claims[*name].as_str().is_some_and(|id| id.len() > MAX_ID))
 }
 
 fuzz_target!(|input: &[u8]| -> Corpus {
