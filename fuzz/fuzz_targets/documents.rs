@@ -39,6 +39,11 @@ fn tells(told: &str, secret: &str, text: &str) -> bool {
         && Document::parse(&with_another).map_or_else(|other| other.to_string() != told, |_| true)
 }
 
+/// Whether a number may be in it with more digits than are read to the last bit.
+fn has_long_number(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_digit() && c != '.').any(|number| number.len() > 16)
+}
+
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Ok(text) = std::str::from_utf8(input) else { return Corpus::Reject };
     let json = serde_json::from_str::<Value>(text);
@@ -54,7 +59,9 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     let rewritten =
         serde_json::to_string_pretty(&json.expect("what is read is JSON")).expect("JSON is written");
     let again = Document::parse(&rewritten).expect("the same in another form");
-    assert_eq!(format!("{document:?}"), format!("{again:?}"));
+    if !has_long_number(text) {
+        assert_eq!(format!("{document:?}"), format!("{again:?}"));
+    }
 
     let house = house();
     if !house.has_time_to_hash() {
