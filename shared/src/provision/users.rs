@@ -28,7 +28,7 @@ impl Provisioner<'_> {
         let [found] = self.store.read([&Identity::key(enterprise, &name)]).await?;
         let change = match parse::<Identity>(found)? {
             None => self.create_user(enterprise, entry, what).await?,
-            Some(found) => self.update_user(enterprise, entry, &found, what).await?,
+            Some(found) => self.update_user(enterprise, entry, &found, what, report).await?,
         };
         report.changes.push(change);
         Ok(())
@@ -40,9 +40,7 @@ impl Provisioner<'_> {
         entry: &UserEntry,
         what: String,
     ) -> Result<Change, Failure> {
-        let (password, client_secret) =
-            (Password::new(entry).await?, hash_of(entry.client_secret.as_ref()).await?);
-        let identity = wanted(entry, crypto::new_id(), password, client_secret, 0);
+        let identity = new_person(entry).await?;
         match self.store.transact(self.store.creating_person(enterprise, &identity)?).await? {
             Ok(()) => Ok(Change::Created(what)),
             Err(_) => Err(Failure::Internal(format!("{what}: user name or e-mail is somebody else's"))),
@@ -55,6 +53,7 @@ impl Provisioner<'_> {
         entry: &UserEntry,
         found: &Identity,
         what: String,
+        report: &mut Report,
     ) -> Result<Change, Failure> {
         if found.self_registered {
             return self.take_over(enterprise, entry, found, what).await;
@@ -65,6 +64,10 @@ impl Provisioner<'_> {
             Some(kept) => kept,
             None => Password::new(entry).await?,
         };
+        if password.is_their_own {
+            let problem = "the person has chosen another password since; the document's is not set again";
+            report.changes.push(Change::Warning(format!("{what}: {problem}")));
+        }
         let (given, stored) = (entry.client_secret.as_ref(), found.client_secret_hash.as_ref());
         let keeps_secret = match given {
             None => true,
@@ -103,9 +106,7 @@ impl Provisioner<'_> {
             let problem = "signed up by themselves; give a password to take the account over";
             return Err(Failure::Internal(format!("{what} {problem}")));
         }
-        let (password, client_secret) =
-            (Password::new(entry).await?, hash_of(entry.client_secret.as_ref()).await?);
-        let identity = wanted(entry, crypto::new_id(), password, client_secret, 0);
+        let identity = new_person(entry).await?;
         let stranger = User::of(found);
         let gone = User { epoch: stranger.epoch + 1, disabled: true, ..stranger.clone() };
         let writes = vec![
@@ -165,6 +166,8 @@ struct Password {
     hash: Option<String>,
     /// See [`Identity::provisioned_hash`].
     provisioned_hash: Option<String>,
+    /// Whether the document gives one that the person has replaced.
+    is_their_own: bool,
 }
 
 impl Password {
@@ -172,24 +175,25 @@ impl Password {
     async fn new(entry: &UserEntry) -> Result<Self, Failure> {
         let provisioned_hash = hash_of(entry.password.as_ref()).await?;
         let hash = provisioned_hash.clone().or_else(|| entry.password_hash.clone());
-        Ok(Self { hash, provisioned_hash })
+        Ok(Self { hash, provisioned_hash, is_their_own: false })
     }
 
     /// What is there, where it stays: where the document says nothing, or the same as it has now, or as it had
     /// before the person chose one of their own.
     async fn kept(entry: &UserEntry, found: &Identity) -> Result<Option<Self>, Failure> {
-        let hash = found.password_hash.clone();
+        let (hash, provisioned_hash) = (found.password_hash.clone(), found.provisioned_hash.clone());
         let Some(given) = &entry.password else {
             // An imported hash is only for the first time: a login replaces it with a stronger one.
             let brings_first = entry.password_hash.is_some() && hash.is_none();
-            let provisioned_hash = found.provisioned_hash.clone();
-            return Ok((!brings_first).then_some(Self { hash, provisioned_hash }));
+            return Ok((!brings_first).then_some(Self { hash, provisioned_hash, is_their_own: false }));
         };
-        if is_hash_of(found.provisioned_hash.as_ref(), given).await? {
-            return Ok(Some(Self { hash, provisioned_hash: found.provisioned_hash.clone() }));
+        if is_hash_of(provisioned_hash.as_ref(), given).await? {
+            // Another text can be a hash of the same: a login has made a stronger one.
+            let is_their_own = hash != provisioned_hash && !is_hash_of(hash.as_ref(), given).await?;
+            return Ok(Some(Self { hash, provisioned_hash, is_their_own }));
         }
         let is_current = is_hash_of(hash.as_ref(), given).await?;
-        Ok(is_current.then(|| Self { provisioned_hash: hash.clone(), hash }))
+        Ok(is_current.then(|| Self { provisioned_hash: hash.clone(), hash, is_their_own: false }))
     }
 }
 
@@ -206,6 +210,12 @@ async fn hash_of(secret: Option<&Private>) -> Result<Option<String>, Failure> {
         Some(secret) => password::hash(secret.clone()).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Somebody who is not there yet.
+async fn new_person(entry: &UserEntry) -> Result<Identity, Failure> {
+    let (password, secret) = (Password::new(entry).await?, hash_of(entry.client_secret.as_ref()).await?);
+    Ok(wanted(entry, crypto::new_id(), password, secret, 0))
 }
 
 fn wanted(

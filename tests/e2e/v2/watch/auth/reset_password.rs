@@ -1,7 +1,9 @@
 //! `POST /v2/watch/auth/reset-password`
 
 use serde_json::{Value, json};
-use tests::{ANA, App, Client, OLGA, at_once, count};
+use shared::provision::document::Document;
+use shared::provision::{self, Change, Report};
+use tests::{ANA, App, Client, DOCUMENT, OLGA, at_once, count};
 
 use crate::authorizer;
 
@@ -98,7 +100,10 @@ async fn an_old_document_does_not_bring_the_old_password_back() {
     };
     reset(&app.watch(), &code(&app).await, NEW).await.expect(200, "W0000");
     let tokens = app.watch().sign_in("ana", NEW).await;
-    app.apply(|_| {}).await;
+    let (document, mut report) = (Document::parse(DOCUMENT).unwrap(), Report::default());
+    provision::run(&app.operator(), &document, &mut report).await.unwrap();
+    let warning = |change: &Change| matches!(change, Change::Warning(what) if what.contains("acme/ana"));
+    assert!(report.changes.iter().any(warning), "{:?}", report.changes);
     app.watch().refresh(&tokens.refresh_token).await.expect(200, "W0000");
     app.watch().login("ana", ANA).await.expect(401, "W2002");
     // One that the document has not had yet is the operator's will.
