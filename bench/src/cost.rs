@@ -199,8 +199,8 @@ pub(crate) async fn run(root: &Path, binaries: &Path, delay: Duration, date: &st
 fn document(prices: &Prices, rows: &BTreeMap<String, Price>, delay: Duration, date: &str) -> (String, bool) {
     let mut text = format!(
         "# Cost\n\nWritten by `cargo run -p bench --release -- cost` on {date}, on a machine with {}; prices of \
-         {} as of {}, from `bench/prices.json`, without free tiers, but for Cognito's 10,000 people. Dollars for a million calls: API Gateway, \
-         Lambda (the request, and the time of the binary that ships at the template's memory), DynamoDB (the \
+         {} as of {}, from `bench/prices.json`, without free tiers, but for Cognito's 10,000 people. Dollars for a \
+         million calls: API Gateway, Lambda (the request, and the time of the binary that ships at the template's memory), DynamoDB (the \
          units of the [README](../README.md#costs), which a test holds). The time is the median of {}, made \
          after {WARM_UP} of the same by functions that were started {STARTS} times, \
          with each AWS call answered {} ms later. A function whose processor time is more than the share of {SLICE:.0} \

@@ -263,6 +263,7 @@ impl Provisioner<'_> {
         wanted.hotlisted = found.as_ref().map(|found| found.hotlisted.clone()).unwrap_or_default();
         let what = format!("API key {}/{}", enterprise, entry.id);
         // Before it is written: a key that is there and that nobody was told could not be had any more.
+        let is_new = new_key.is_some();
         report.new_keys.extend(new_key.map(|key| (entry.id.clone(), key)));
         report.changes.push(match &found {
             Some(found) if *found == wanted && is_whole => Change::Unchanged(what),
@@ -271,6 +272,10 @@ impl Provisioner<'_> {
                     .store
                     .swap_copies(&ApiKey::first(enterprise, &wanted.id), stored.as_ref(), &wanted)
                     .await?;
+                if is_new && !written {
+                    // Somebody else's is there.
+                    report.new_keys.pop();
+                }
                 outcome(written, found.is_some(), what)?
             }
         });
