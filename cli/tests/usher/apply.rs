@@ -155,6 +155,20 @@ async fn a_new_key_is_shown_even_when_a_later_item_fails() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("new key   web: usk_acme_web_"), "{output:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_runs_at_once_one_shows_the_new_key() {
+    let stack = stack().await;
+    let mut document = json!({ "enterprises": [{ "id": "acme", "name": "Acme" }] });
+    lines(&apply(&stack, &document).await);
+    for id in ["one", "two", "three", "four", "five"] {
+        document["enterprises"][0]["api_keys"] = json!([{ "id": id }]);
+        let run = || apply(&stack, &document);
+        let outputs: [Output; 4] = tokio::join!(run(), run(), run(), run()).into();
+        let told = outputs.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).concat();
+        assert_eq!(told.matches("new key ").count(), 1, "{told}");
+    }
+}
+
 fn with_sso(client_secret: Option<&str>) -> Value {
     let mut document = document();
     document["enterprises"][0]["sso"] = json!({
