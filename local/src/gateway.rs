@@ -17,34 +17,16 @@ use uuid::Uuid;
 
 use crate::Log;
 use crate::event::{Incoming, match_path};
-use crate::runtime_api::Function;
+use crate::runner::Runner;
 use crate::world::World;
 
 /// API Gateway's limit on a body, in bytes.
 const MOST_BYTES: usize = 10 * 1024 * 1024;
 
-/// Where a function runs.
-pub(crate) enum Runner {
-    /// In this process.
-    Here(Handler),
-    /// In its own binary.
-    Binary(Arc<Function>),
-}
-
-impl Runner {
-    /// The function, where it runs as a binary.
-    pub(crate) fn binary(&self) -> Option<&Arc<Function>> {
-        match self {
-            Self::Here(_) => None,
-            Self::Binary(function) => Some(function),
-        }
-    }
-}
-
 /// The routes and what answers them.
 pub(crate) struct Gateway {
     pub(crate) world: Arc<World>,
-    pub(crate) runners: BTreeMap<&'static str, Runner>,
+    pub(crate) runners: BTreeMap<&'static str, Runner<Handler>>,
     pub(crate) log: Log,
 }
 

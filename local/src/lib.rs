@@ -6,8 +6,8 @@ mod control;
 mod event;
 mod gateway;
 mod page;
+mod runner;
 pub mod runtime_api;
-mod trigger;
 pub mod world;
 
 use std::collections::BTreeMap;
@@ -16,16 +16,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_secretsmanager::Client as SecretsManager;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::{get, post};
+use functions::Invocation;
 use functions::platform::key_rotation::KeyRotation;
 use serde_json::Value;
 use shared::aws::describe;
-use shared::config::{Environment, clients, timeouts};
+use shared::config::{Environment, timeouts};
 use shared::provision::document::Document;
 use shared::provision::{self, Report};
 use shared::secrets;
@@ -37,9 +37,9 @@ use tokio::task::JoinSet;
 
 use crate::aws::Aws;
 pub use crate::aws::access::form;
-use crate::gateway::{Gateway, Runner};
+use crate::gateway::Gateway;
+use crate::runner::Runner;
 use crate::runtime_api::Function;
-use crate::trigger::TriggerRunner;
 use crate::world::World;
 
 /// Where lines of the functions' logs go that are made outside this process' own log.
@@ -104,7 +104,7 @@ pub struct Stack {
     /// The clock, outbox and usage.
     pub world: Arc<World>,
     tasks: JoinSet<()>,
-    triggers: BTreeMap<&'static str, TriggerRunner>,
+    triggers: BTreeMap<&'static str, Runner<Invocation>>,
     functions: Vec<Arc<Function>>,
 }
 
@@ -148,26 +148,15 @@ impl Stack {
         provisioned.map_err(|failure| failure.to_string())?;
         let mut runners = BTreeMap::new();
         for route in functions::ROUTES {
-            let runner = match &options.binaries {
-                None => {
-                    let built = (route.build)(place.environment(route.name)).await;
-                    Runner::Here(built.map_err(|failure| format!("{}: {failure}", route.name))?)
-                }
-                Some(folder) => {
-                    let variables = place.variables(route.name);
-                    Runner::Binary(Function::new(route.name, folder, variables, Arc::clone(&options.log))?)
-                }
-            };
+            let runner = Runner::new(route.name, route.build, &options, &place).await?;
             runners.insert(route.name, runner);
         }
         for trigger in functions::TRIGGERS.iter().filter(|trigger| trigger.name != KeyRotation::NAME) {
-            triggers.insert(trigger.name, TriggerRunner::start(trigger, &options, &place).await?);
+            let runner = Runner::new(trigger.name, trigger.build, &options, &place).await?;
+            triggers.insert(trigger.name, runner);
         }
-        let functions = runners
-            .values()
-            .filter_map(Runner::binary)
-            .chain(triggers.values().filter_map(TriggerRunner::binary));
-        let functions = functions.map(Arc::clone).collect();
+        let functions = runners.values().filter_map(Runner::binary);
+        let functions = functions.chain(triggers.values().filter_map(Runner::binary)).collect();
         // What the functions did to start is no call's usage.
         *world.usage() = world::Usage::default();
         let curl = options.is_demo.then(|| first_curl(&place.url));
@@ -238,10 +227,10 @@ fn router(
 
 /// Connects the rotation function to its secret, and has it make the first keys where there are none: what
 /// the template's rotation schedule does on AWS. Gives the function.
-async fn make_first_keys(options: &Options, place: &Place, aws: &Aws) -> Result<TriggerRunner, String> {
+async fn make_first_keys(options: &Options, place: &Place, aws: &Aws) -> Result<Runner<Invocation>, String> {
     let mut triggers = functions::TRIGGERS.iter();
     let trigger = triggers.find(|trigger| trigger.name == KeyRotation::NAME).ok_or("no key rotation")?;
-    let runner = TriggerRunner::start(trigger, options, place).await?;
+    let runner = Runner::new(trigger.name, trigger.build, options, place).await?;
     let rotation = runner.clone();
     aws.secrets.rotate_with(Box::new(move |event| {
         let runner = rotation.clone();
@@ -283,22 +272,15 @@ impl Place {
     /// When this binary has no certificates, which are a part of it.
     #[must_use]
     pub fn environment(&self, caller: &str) -> Environment {
-        let credentials = Credentials::new(caller, "local", None, None, "local");
-        let aws = clients("us-east-1".to_owned(), credentials, Some(self.aws_url.clone()));
-        let mut aws = aws.expect("the certificates are in this binary");
+        let variables = self.variables(caller);
+        let environment = Environment::from_variables(|name| variables.get(name).cloned());
+        let mut environment =
+            environment.expect("the variables are all there, and the certificates in this binary");
         if self.has_other_store {
             let patient = timeouts().to_builder().operation_attempt_timeout(PATIENCE_WITH_STORES);
-            aws = aws.into_builder().timeout_config(patient.build()).build();
+            environment.aws = environment.aws.into_builder().timeout_config(patient.build()).build();
         }
-        Environment {
-            aws,
-            table: self.table.clone(),
-            keys_secret: "usher/keys".to_owned(),
-            pepper_secret: "usher/pepper".to_owned(),
-            sso_secrets: "usher/sso".to_owned(),
-            public_url: self.url.clone(),
-            mail_from: "no-reply@usher.localhost".to_owned(),
-        }
+        environment
     }
 
     /// The same environment for a binary.

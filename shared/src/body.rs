@@ -32,6 +32,23 @@ impl fmt::Display for Invalid {
     }
 }
 
+/// Whether a text may be what a field of at most `max` characters holds, of a JSON body, a page's form or a
+/// provisioning document.
+///
+/// # Errors
+/// The rule that it breaks: it is empty, has a NUL in it, or is too long.
+pub fn check_text(text: &str, max: usize) -> Result<(), String> {
+    if text.is_empty() {
+        Err("must not be empty".to_owned())
+    } else if text.contains('\0') {
+        Err("must not contain NUL".to_owned())
+    } else if text.chars().count() > max {
+        Err(format!("must be at most {max} characters"))
+    } else {
+        Ok(())
+    }
+}
+
 /// A JSON object out of a request. Fields that nobody asks for are ignored; `null` counts as
 /// absent for an optional field.
 pub struct Object {
@@ -90,15 +107,7 @@ impl Object {
         let Value::String(text) = value else {
             return Err(self.invalid(field, "must be a string"));
         };
-        if text.is_empty() {
-            return Err(self.invalid(field, "must not be empty"));
-        }
-        if text.contains('\0') {
-            return Err(self.invalid(field, "must not contain NUL"));
-        }
-        if text.chars().count() > max {
-            return Err(self.invalid(field, format!("must be at most {max} characters")));
-        }
+        check_text(text, max).map_err(|rule| self.invalid(field, rule))?;
         Ok(text.clone())
     }
 

@@ -1,6 +1,5 @@
 //! What a function is told by its environment.
 
-use std::env;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{
@@ -15,7 +14,7 @@ use crate::failure::Failure;
 use crate::http::Http;
 
 /// Everything outside a function that it depends on. On Lambda it comes from environment
-/// variables that `template.yaml` sets; the local stack makes it by hand.
+/// variables that `template.yaml` sets, and in the local stack from the same ones.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// Region, credentials and endpoints for the AWS clients.
@@ -37,15 +36,15 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads the environment of a Lambda function. Secrets and sender may be absent, where the
-    /// function does not use them.
+    /// Reads the environment of a Lambda function, of which `variable` gives a variable's value. Secrets and sender
+    /// may be absent, where the function does not use them.
     ///
     /// # Errors
     /// [`Failure::Internal`] when region, credentials, the table or the public URL are not set.
-    pub fn from_variables() -> Result<Self, Failure> {
-        let variable = |name| env::var(name).unwrap_or_default();
-        let optional = |name| Some(variable(name)).filter(|value| !value.is_empty());
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+        let optional = |name| variable(name).filter(|value| !value.is_empty());
         let required = |name| optional(name).ok_or_else(|| Failure::Internal(format!("{name} is not set")));
+        let or_empty = |name| variable(name).unwrap_or_default();
         // Lambda gives a function its region and credentials as variables, and for as long as an instance
         // lives the same ones. The SDK's own chain would look for them in eight places.
         let credentials = Credentials::new(
@@ -59,11 +58,11 @@ impl Environment {
         Ok(Self {
             aws,
             table: required("USHER_TABLE")?,
-            keys_secret: variable("USHER_KEYS_SECRET"),
-            pepper_secret: variable("USHER_PEPPER_SECRET"),
-            sso_secrets: variable("USHER_SSO_SECRETS"),
+            keys_secret: or_empty("USHER_KEYS_SECRET"),
+            pepper_secret: or_empty("USHER_PEPPER_SECRET"),
+            sso_secrets: or_empty("USHER_SSO_SECRETS"),
             public_url: required("USHER_PUBLIC_URL")?.trim_end_matches('/').to_owned(),
-            mail_from: variable("USHER_MAIL_FROM"),
+            mail_from: or_empty("USHER_MAIL_FROM"),
         })
     }
 }
@@ -72,11 +71,7 @@ impl Environment {
 ///
 /// # Errors
 /// When there are no certificates to trust.
-pub fn clients(
-    region: String,
-    credentials: Credentials,
-    endpoint: Option<String>,
-) -> Result<SdkConfig, Failure> {
+fn clients(region: String, credentials: Credentials, endpoint: Option<String>) -> Result<SdkConfig, Failure> {
     let mut aws = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))

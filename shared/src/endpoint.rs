@@ -1,5 +1,6 @@
 //! What an endpoint is, and how one is run: on Lambda, or in the local stack's process.
 
+use std::env;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -151,7 +152,7 @@ pub(crate) fn start<T, Run: Future<Output = Result<(), Error>> + Send + 'static>
     log::hide_panics();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let function = match Environment::from_variables() {
+        let function = match Environment::from_variables(|name| env::var(name).ok()) {
             Ok(environment) => build(&environment).await,
             Err(failure) => Err(failure),
         };

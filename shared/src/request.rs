@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::api_key::PresentedKey;
 use crate::audit::Notes;
-use crate::body::{Invalid, MAX_BYTES, Object};
+use crate::body::{Invalid, MAX_BYTES, Object, check_text};
 use crate::failure::Failure;
 use crate::log::{self, Level};
 use crate::private::Private;
@@ -142,8 +142,8 @@ impl Call {
         Object::parse(&self.body)
     }
 
-    /// A field of an HTML form (`application/x-www-form-urlencoded`); `None` when it is absent,
-    /// not UTF-8, or the body is too large.
+    /// A field of an HTML form (`application/x-www-form-urlencoded`); `None` when it is absent, or the body is
+    /// larger than [`MAX_BYTES`]. What is not UTF-8 becomes U+FFFD.
     #[must_use]
     pub fn form_field(&self, name: &str) -> Option<Private> {
         if self.body.len() > MAX_BYTES {
@@ -151,6 +151,13 @@ impl Call {
         }
         form_urlencoded::parse(&self.body)
             .find_map(|(key, value)| (key == name).then(|| value.into_owned().into()))
+    }
+
+    /// A field of a form that has to have 1 to `max` characters, as [`Object::private`] of a JSON body; `None` when it
+    /// does not.
+    #[must_use]
+    pub fn form_text(&self, name: &str, max: usize) -> Option<Private> {
+        self.form_field(name).filter(|value| check_text(value.expose(), max).is_ok())
     }
 
     /// A cookie's value. API Gateway takes cookies out of the headers.

@@ -128,20 +128,16 @@ impl QrSubmit {
 
 /// The credential that a form carries, or what to tell the person.
 fn read_credential(call: &Call) -> Result<(Form, Credential), Problem> {
-    let field = |name: &str, most: usize| {
-        call.form_field(name).filter(|value| {
-            let value = value.expose();
-            !value.is_empty() && !value.contains('\0') && value.chars().count() <= most
-        })
-    };
     match call.form_field("type").as_ref().map(Private::expose) {
         Some("pin") => {
             let problem = Problem { form: Some(Form::Pin), text: "Please enter your PIN." };
-            Ok((Form::Pin, Credential::Pin(field("pin", pin::MAX_CHARS).ok_or(problem)?)))
+            Ok((Form::Pin, Credential::Pin(call.form_text("pin", pin::MAX_CHARS).ok_or(problem)?)))
         }
         Some("password") => {
-            let (username, password) =
-                (field("username", identity::MAX_CHARS), field("password", password::MAX_CHARS));
+            let (username, password) = (
+                call.form_text("username", identity::MAX_CHARS),
+                call.form_text("password", password::MAX_CHARS),
+            );
             match (username, password) {
                 (Some(username), Some(password)) => {
                     Ok((Form::Password, Credential::Password { username, password }))

@@ -49,11 +49,7 @@ impl Endpoint for ResetSubmit {
 
 /// The new password, or what to tell the person.
 fn read_form(call: &Call, enterprise: &Enterprise, person: &Person) -> Result<Private, String> {
-    let new = call.form_field("new_password").filter(|new| !new.expose().is_empty());
-    let new = new.ok_or("Please type a new password.")?;
-    if new.expose().contains('\0') || new.expose().chars().count() > password::MAX_CHARS {
-        return Err("Please type another password.".to_owned());
-    }
+    let new = call.form_text("new_password", password::MAX_CHARS).ok_or("Please type a new password.")?;
     if call.form_field("again").as_ref() != Some(&new) {
         return Err("The two passwords differ. Please type the same one twice.".to_owned());
     }

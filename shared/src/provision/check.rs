@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::document::{ApiKeyEntry, Document, EnterpriseEntry, SmsEntry, SsoEntry, UserEntry};
 use crate::api_key::{PresentedKey, is_id};
-use crate::body::Invalid;
+use crate::body::{Invalid, check_text};
 use crate::identity;
 use crate::oidc;
 use crate::page;
@@ -285,9 +285,10 @@ impl UserEntry {
             )?;
         }
         for (name, secret) in [("client_secret", &self.client_secret), ("password", &self.password)] {
-            let length = secret.as_ref().map_or(1, |secret| secret.expose().chars().count());
-            let is_secret = (1..=password::MAX_CHARS).contains(&length);
-            require(is_secret, &field(name), "must be 1 to 512 characters")?;
+            if let Some(secret) = secret {
+                check_text(secret.expose(), password::MAX_CHARS)
+                    .map_err(|rule| Invalid::new(field(name), rule))?;
+            }
         }
         Ok(())
     }

@@ -90,7 +90,11 @@ fn problems_with_text_messages_and_domains_name_their_place() {
         (r#""domains":["Acme.example"]"#, "domains[0]: must be a host name in lower case"),
         (r#""domains":["acme.example:9000"]"#, "domains[0]: must be a host name in lower case"),
         (r#""domains":["a.example","a.example"]"#, "domains: has a name that stands twice"),
-        (r#""users":[{"username":"m","client_secret":""}]"#, "users[0].client_secret: must be 1 to 512"),
+        (r#""users":[{"username":"m","client_secret":""}]"#, "users[0].client_secret: must not be empty"),
+        (
+            r#""users":[{"username":"m","password":"a password\u0000with NUL"}]"#,
+            "users[0].password: must not contain NUL",
+        ),
     ] {
         let problem = one(settings);
         assert!(problem.starts_with(&format!("enterprises[0].{told}")), "{problem}");
