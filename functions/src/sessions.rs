@@ -76,10 +76,11 @@ impl Sessions {
     pub(crate) async fn show(&self, call: &Call) -> Result<Reply, Failure> {
         let token = call.user_token()?;
         let (claims, live) = live(&self.store, &self.verifier, &token, call.now, &call.notes).await?;
+        let email = live.user.email.as_ref().map(Private::expose);
         Ok(Reply::success(
             self.surface,
             json!({
-                "user": { "id": live.user.id, "username": live.user.username, "email": live.user.email },
+                "user": { "id": live.user.id, "username": live.user.username.expose(), "email": email },
                 "enterprise": claims.ent,
                 "session": live.session.id,
                 "expires_at": live.session.expires_at,

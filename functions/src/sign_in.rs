@@ -84,10 +84,10 @@ pub(crate) struct Verified {
     pub(crate) name: Private,
     /// The tries that were reserved for it.
     taken: Vec<Counter>,
-    /// The address's counter, where there were other tries in it.
-    busy_source: Option<Counter>,
+    /// Counters with other tries in them, which stay: only the own one is given back.
+    busy: Vec<Counter>,
     /// The counters under the person's two names, where there were other tries in the one of the name that
-    /// was given. The other one must not be used up.
+    /// was given, and a right password frees them. The other one must not be used up.
     busy_names: Option<[Counter; 2]>,
     /// A secret whose hash is weaker than today's.
     outdated: Option<(Identity, Secret, Private)>,
@@ -186,7 +186,7 @@ impl SignIn {
         writes: Vec<TransactWriteItem>,
         otherwise: Failure,
     ) -> Result<(), Failure> {
-        let Verified { enterprise, taken, busy_source, busy_names, outdated, operation, .. } = verified;
+        let Verified { enterprise, taken, busy, busy_names, outdated, operation, .. } = verified;
         let mut all = Vec::new();
         if let Some([by_name, by_other_name]) = &busy_names {
             all.push(self.store.clearing_unless_used_up(by_other_name));
@@ -194,7 +194,7 @@ impl SignIn {
         }
         all.extend(writes);
         // A right credential is nobody's try, whatever becomes of the rest.
-        let done = join(self.store.transact(all), self.give_back(call, &operation, &busy_source));
+        let done = join(self.store.transact(all), self.give_back(call, &operation, &busy));
         match done.await.0 {
             Ok(Ok(())) => {}
             Ok(Err(cancelled)) => {
@@ -329,6 +329,10 @@ impl SignIn {
             let used_up = Box::pin(self.store.take_both(counters, &attempt.operation)).await?;
             return Err(used_up.map_or(Failure::Credentials, |counter| counter.refusal(now)));
         };
+        // A machine's secret frees nobody else's tries: they may be guesses at the person's password.
+        let frees = secret == Secret::Password;
+        let stays = [(tries[0], !frees, &by_name), (tries[1], true, &by_source)];
+        let busy = stays.into_iter().filter(|(tried, stays, _)| *tried == Try::Beside && *stays);
         Ok(Verified {
             enterprise,
             holder: Holder {
@@ -338,10 +342,11 @@ impl SignIn {
                 amr: vec!["pwd".to_owned()],
                 not_after: None,
                 vouching: None,
+                approving_key: None,
             },
             name: identity.username.clone(),
-            busy_source: (tries[1] == Try::Beside).then(|| by_source.clone()),
-            busy_names: (tries[0] == Try::Beside).then(|| [by_name.clone(), by_other_name]),
+            busy: busy.map(|(.., counter)| counter.clone()).collect(),
+            busy_names: (tries[0] == Try::Beside && frees).then(|| [by_name.clone(), by_other_name]),
             taken: vec![by_name, by_source],
             outdated: (compared == Match::Outdated).then_some((identity, secret, given)),
             operation: attempt.operation,
@@ -370,9 +375,10 @@ impl SignIn {
                 amr: vec!["pin".to_owned()],
                 not_after: pin.not_after,
                 vouching: None,
+                approving_key: None,
             },
             name: pin.label.into(),
-            busy_source: (tries[0] == Try::Beside).then(|| by_source.clone()),
+            busy: (tries[0] == Try::Beside).then(|| by_source.clone()).into_iter().collect(),
             busy_names: None,
             taken: vec![by_source],
             outdated: None,

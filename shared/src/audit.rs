@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::log::{self, Level};
+use crate::log::{self, Fields, Level};
 
 /// What a call turned out to be about, as far as it got. An id that a client sent is noted before it has
 /// been proven: the outcome tells whether it was.
@@ -130,6 +130,8 @@ pub struct Line<'a> {
     #[serde(flatten)]
     pub about: &'a About,
 }
+
+impl Fields for Line<'_> {}
 
 impl Line<'_> {
     /// Writes the line.

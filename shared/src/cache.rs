@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use lambda_http::BoxFuture;
-use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::failure::Failure;
-use crate::log::{self, Level};
+use crate::log::{self, Level, Trouble};
 
 /// The age in seconds at which a value is fetched again.
 const REFRESH_AFTER: i64 = 5 * 60;
@@ -112,7 +111,8 @@ impl<T: Send + Sync + 'static> Cached<T> {
         if let Err(failure) = self.fetch().await {
             // Old enough for the next call to try again.
             self.fetched_at.store(claimed_at.saturating_sub(REFRESH_AFTER), Ordering::Release);
-            log::write(Level::Warn, "refresh failed", &json!({ "cause": failure.to_string() }));
+            let trouble = Trouble { cause: Some(&failure.to_string()), ..Trouble::default() };
+            log::write(Level::Warn, "refresh failed", &trouble);
         }
     }
 

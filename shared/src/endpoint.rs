@@ -12,14 +12,13 @@ use lambda_http::http::Response;
 use lambda_http::http::header::{Entry, SET_COOKIE};
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::{Body, Error, service_fn};
-use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use crate::audit::{Line, Outcome};
 use crate::config::Environment;
 use crate::failure::{Failure, Surface};
-use crate::log::{self, Level};
+use crate::log::{self, Level, Trouble};
 use crate::reply::Reply;
 use crate::request::Call;
 
@@ -164,8 +163,9 @@ pub(crate) fn start<T, Run: Future<Output = Result<(), Error>> + Send + 'static>
                 served.unwrap_or_else(|_| Err("the runtime ended; its log says where".into()))
             }
             Err(failure) => {
-                let fields = json!({ "function": name, "cause": failure.to_string() });
-                log::write(Level::Error, "init", &fields);
+                let cause = failure.to_string();
+                let trouble = Trouble { function: Some(name), cause: Some(&cause), ..Trouble::default() };
+                log::write(Level::Error, "init", &trouble);
                 Err("the function could not start; its log says why".into())
             }
         }

@@ -19,7 +19,8 @@ pub struct Limit {
     window: i64,
 }
 
-/// Wrong passwords for one person, by whichever name they are called. A right one starts afresh.
+/// Wrong passwords and client secrets for one person, by whichever name they are called. A right password starts
+/// afresh.
 pub const LOGIN_ACCOUNT: Limit = Limit { name: "login-account", max: 10, window: 15 * 60 };
 /// Wrong passwords from one source address within an enterprise. A right one is not counted.
 pub const LOGIN_SOURCE: Limit = Limit { name: "login-source", max: 100, window: 5 * 60 };

@@ -11,7 +11,6 @@ use std::time::SystemTime;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde::Serialize;
-use serde_json::json;
 
 /// What takes a line, its end included.
 type Writer = Box<dyn Fn(&[u8]) + Send + Sync>;
@@ -39,13 +38,36 @@ struct Entry<'a, F> {
     fields: &'a F,
 }
 
+/// What a line may have beside its message: what happened, ids, figures and causes. Nothing that comes with a request
+/// and no item of the table is this, so that none can be logged by mistake.
+pub trait Fields: Serialize {}
+
+/// The fields of a line about a failure.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Trouble<'a> {
+    /// The function's name, where no request's id tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<&'a str>,
+    /// The request's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<&'a str>,
+    /// Where in the code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<&'a str>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'a str>,
+}
+
+impl Fields for Trouble<'_> {}
+
 /// Sends this process's log to `writer` instead of standard output. A second call changes nothing.
 pub fn divert(writer: impl Fn(&[u8]) + Send + Sync + 'static) {
     let _ = WRITER.set(Box::new(writer));
 }
 
-/// Writes a line: `message` with fields, a structure or map.
-pub fn write(level: Level, message: &str, fields: &impl Serialize) {
+/// Writes a line: `message` with fields.
+pub fn write(level: Level, message: &str, fields: &impl Fields) {
     let entry = Entry { timestamp: timestamp(), level, message, fields };
     // Neither fails: keys are strings, and where standard output is gone there is nobody to tell.
     let Ok(mut line) = serde_json::to_vec(&entry) else { return };
@@ -60,7 +82,7 @@ pub fn write(level: Level, message: &str, fields: &impl Serialize) {
 pub fn hide_panics() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
-        write(Level::Error, "panic", &json!({ "place": place }));
+        write(Level::Error, "panic", &Trouble { place: place.as_deref(), ..Trouble::default() });
     }));
 }
 

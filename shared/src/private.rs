@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A password, token, code, e-mail address or name. It has no `Display`, its `Debug` says
 /// nothing, and reading it takes a call to [`Private::expose`] that a reviewer can search for.
-/// It serialises as the plain string, for the table and for the reply to its owner.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// It does not serialise either: a field that goes into the table, or to its owner, says so with [`exposed`].
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Private(String);
 
@@ -35,6 +35,22 @@ impl fmt::Debug for Private {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("[private]")
     }
+}
+
+/// Serialises the text itself: `#[serde(serialize_with = "exposed")]`.
+///
+/// # Errors
+/// What the serializer fails with.
+pub fn exposed<S: Serializer>(text: &Private, serializer: S) -> Result<S::Ok, S::Error> {
+    text.0.serialize(serializer)
+}
+
+/// The same of a text that may be absent.
+///
+/// # Errors
+/// What the serializer fails with.
+pub fn exposed_if_any<S: Serializer>(text: &Option<Private>, serializer: S) -> Result<S::Ok, S::Error> {
+    text.as_ref().map(Private::expose).serialize(serializer)
 }
 
 #[cfg(test)]

@@ -7,13 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use data_encoding::BASE64;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::header;
-use serde_json::json;
 
 use crate::api_key::PresentedKey;
 use crate::audit::Notes;
 use crate::body::{Invalid, MAX_BYTES, Object, check_text};
 use crate::failure::Failure;
-use crate::log::{self, Level};
+use crate::log::{self, Level, Trouble};
 use crate::private::Private;
 use crate::token::opaque::OpaqueToken;
 
@@ -78,7 +77,8 @@ impl Call {
 
     /// Logs what went wrong beside the call, which has its answer all the same.
     pub fn log(&self, level: Level, what: &str, cause: &impl fmt::Display) {
-        log::write(level, what, &json!({ "request_id": self.request_id, "cause": cause.to_string() }));
+        let (request_id, cause) = (Some(&*self.request_id), cause.to_string());
+        log::write(level, what, &Trouble { request_id, cause: Some(&cause), ..Trouble::default() });
     }
 
     fn authorization(&self) -> Option<&str> {

@@ -149,7 +149,8 @@ impl Hotlist {
         let mut first_epoch = None;
         for _ in 0..ATTEMPTS {
             let [user] = self.store.read([&User::key(enterprise, id)]).await?;
-            let Some(user) = parse::<User>(user)? else { return Ok(0) };
+            // Who is disabled has no sessions that live, and none that come back. Their names may be somebody else's.
+            let Some(user) = parse::<User>(user)?.filter(|user| !user.disabled) else { return Ok(0) };
             if *first_epoch.get_or_insert(user.epoch) != user.epoch {
                 // Somebody else has ended them since this call began.
                 return Ok(0);

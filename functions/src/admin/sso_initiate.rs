@@ -9,7 +9,7 @@ use shared::failure::{Failure, Surface};
 use shared::identity;
 use shared::limits;
 use shared::oidc::{AuthorizationRequest, Providers};
-use shared::private::Private;
+use shared::private::{Private, exposed};
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::api_key::ApiKey;
@@ -24,7 +24,9 @@ fn check(body: &Object) -> Result<(), Invalid> {
 
 #[derive(Serialize)]
 struct Sent {
+    #[serde(serialize_with = "exposed")]
     state: Private,
+    #[serde(serialize_with = "exposed")]
     nonce: Private,
     redirect: String,
 }

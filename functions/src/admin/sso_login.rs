@@ -303,6 +303,7 @@ impl Account {
             amr: vec!["sso".to_owned()],
             not_after: None,
             vouching: None,
+            approving_key: None,
         };
         Self { holder, writes, made }
     }

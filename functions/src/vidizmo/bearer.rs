@@ -45,10 +45,13 @@ impl Bearers {
         let mut items = self.store.read_all(&keys.iter().collect::<Vec<_>>()).await?.into_iter();
         let mut next = || items.next().flatten();
         let domain = parse::<Domain>(next())?.ok_or(Failure::Token)?;
-        let session = parse::<OpaqueSession>(next())?.ok_or(Failure::Token)?;
+        if domain.enterprise != token.enterprise {
+            return Err(Failure::Token);
+        }
+        let session = OpaqueSession::parse(next())?.ok_or(Failure::Token)?;
         let user = parse::<User>(next())?.ok_or(Failure::Token)?;
         let standing = session.judge(&token, &user, call.now);
-        if domain.enterprise != token.enterprise || standing == Standing::Unknown {
+        if standing == Standing::Unknown {
             return Err(Failure::Token);
         }
         call.notes.add(|about| {

@@ -7,6 +7,7 @@ use shared::config::Environment;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
 use shared::identity::{self, canonical};
+use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::identity::Identity;
@@ -53,7 +54,8 @@ impl Endpoint for User {
             about.object = Some("user");
             about.object_id = Some(found.user.clone());
         });
-        let mut body = json!({ "emailAddress": found.email, "username": found.username });
+        let email = found.email.as_ref().map(Private::expose);
+        let mut body = json!({ "emailAddress": email, "username": found.username.expose() });
         let parts = call.query_parameter("userPartsToFetch").unwrap_or_else(|| BASIC_INFO.to_owned());
         if parts.split(',').any(|part| part.trim().eq_ignore_ascii_case(BASIC_INFO)) {
             body["userId"] = json!(found.user);

@@ -14,7 +14,7 @@ use shared::request::{Call, Caller};
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
 use shared::store::pairing::{Answering, Pairing};
-use shared::store::session::{Holder, Live, Vouching};
+use shared::store::session::{ApprovingKey, Holder, Live, Vouching};
 use shared::store::{Store, parse};
 use shared::token::keys;
 use shared::token::verify::Verifier;
@@ -113,12 +113,8 @@ impl QrApprove {
             roles: live.user.roles,
             amr: live.session.amr,
             not_after: None,
-            vouching: Some(Vouching {
-                session: live.session.id,
-                api_key: live.session.api_key,
-                api_key_hash: live.session.api_key_hash,
-                expires_at: live.session.expires_at,
-            }),
+            vouching: Some(Vouching { session: live.session.id, expires_at: live.session.expires_at }),
+            approving_key: Some(ApprovingKey { id: live.session.api_key, hash: live.session.api_key_hash }),
         };
         let answering = answering(approve, &holder);
         if store.answer(&code, &claims.ent, answering, call.now).await? {
@@ -148,7 +144,8 @@ impl QrApprove {
         if !pairing.is_open(call.now) {
             return Err(Failure::Credentials);
         }
-        let verified = self.sign_in.verify(call, Gate::Passed(&enterprise), credential).await?;
+        let mut verified = self.sign_in.verify(call, Gate::Passed(&enterprise), credential).await?;
+        verified.holder.approving_key = Some(ApprovingKey { id: key.id.clone(), hash: key.hash() });
         let answering = answering(approve, &verified.holder);
         let writes = vec![store.answering(&code, ent, answering, call.now)?];
         self.sign_in.complete(call, verified, writes, Failure::Credentials).await?;

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::config::Environment;
 use crate::failure::Failure;
-use crate::private::Private;
+use crate::private::{Private, exposed};
 use crate::secrets;
 use crate::store::enterprise::Sso;
 
@@ -29,7 +29,7 @@ pub fn name(prefix: &str, enterprise: &str) -> String {
 struct ClientSecret {
     issuer: String,
     client_id: String,
-    #[serde(rename = "client_secret")]
+    #[serde(rename = "client_secret", serialize_with = "exposed")]
     text: Private,
 }
 

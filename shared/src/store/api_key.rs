@@ -1,11 +1,11 @@
 //! API keys: one belongs to one enterprise, one surface and, as the tokens' `client_id`, one
 //! application.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem};
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Key, Operation, Store, number, text, write};
+use super::{Error, Key, Operation, Store, text};
 
 /// How many copies are hotlisted at once: each needs a connection of its own, which takes longer to make than the
 /// call.
@@ -59,29 +59,10 @@ impl ApiKey {
 }
 
 impl Store {
-    /// Requires that the API key `id` still has this hash and works at `now`, as a part of a transaction.
-    #[must_use]
-    pub fn requiring_api_key(&self, enterprise: &str, id: &str, hash: &str, now: i64) -> TransactWriteItem {
-        write!(
-            condition_check,
-            ConditionCheck::builder()
-                .table_name(&self.table)
-                .set_key(Some(ApiKey::key(enterprise, id).attributes()))
-                .condition_expression(
-                    "#hash = :hash AND revoked = :no AND NOT contains(hotlisted, :hash) \
-                     AND (attribute_not_exists(not_after) OR not_after > :now)"
-                )
-                .expression_attribute_names("#hash", "hash")
-                .expression_attribute_values(":hash", text(hash))
-                .expression_attribute_values(":no", AttributeValue::Bool(false))
-                .expression_attribute_values(":now", number(now))
-        )
-    }
-
     /// Hotlists the key that was read as `key`, and so ends all its sessions; `false` when it was
     /// hotlisted before, or another one has taken its place meanwhile.
     ///
-    /// Copy by copy, and not in one transaction, which would meet those of TVs that sign in. The first
+    /// Copy by copy, and not in one transaction, which others at once would cancel. The first
     /// one goes first: from then on a document that was read before cannot be written. Whoever comes second
     /// finishes what the first one may have left.
     ///

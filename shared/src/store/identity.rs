@@ -8,7 +8,7 @@ use super::user::User;
 use super::{Error, Key, Store, item, text, write};
 use crate::crypto;
 use crate::identity::names;
-use crate::private::Private;
+use crate::private::{Private, exposed, exposed_if_any};
 
 /// A person, as a login finds them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,9 +16,10 @@ pub struct Identity {
     /// The user's id.
     pub user: String,
     /// The user name as the person wrote it.
+    #[serde(serialize_with = "exposed")]
     pub username: Private,
     /// The e-mail address as the person wrote it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "exposed_if_any")]
     pub email: Option<Private>,
     /// PHC string or bcrypt; absent for people who sign in by other means.
     #[serde(default, skip_serializing_if = "Option::is_none")]

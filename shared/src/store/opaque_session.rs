@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::session::{Holder, ROTATION_GRACE, Session};
 use super::user::User;
-use super::{Error, Key, Store, item, number, parse, text, write};
+use super::{Attributes, Error, Key, Store, item, number, parse, text, write};
 use crate::crypto;
 use crate::store::enterprise::Settings;
 use crate::token::opaque::OpaqueToken;
@@ -117,6 +117,14 @@ impl OpaqueSession {
     #[must_use]
     pub fn key(token: &OpaqueToken) -> Key {
         Session::key(&token.enterprise, &token.user, &id(token))
+    }
+
+    /// Reads an item. A session with other tokens lies under keys of the same form, and is none of these.
+    ///
+    /// # Errors
+    /// When the item is not what we write.
+    pub fn parse(item: Option<Attributes>) -> Result<Option<Self>, Error> {
+        parse(item.filter(|item| item.contains_key("tag_key")))
     }
 
     /// Another token of the session that `token` is one of.

@@ -7,12 +7,13 @@
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
-use super::session::{Holder, Session, Vouching};
-use super::{Attributes, Error, Key, Operation, Store, attribute, number, text, write};
+use super::api_key::ApiKey;
+use super::session::{ApprovingKey, Holder, Session};
+use super::{Attributes, Error, Key, Operation, Store, attribute, number, parse, text, write};
 use crate::crypto;
 use crate::device::Device;
 use crate::login_code::LoginCode;
-use crate::private::Private;
+use crate::private::{Private, exposed_if_any};
 
 /// Seconds for which a code works.
 pub const LIFETIME: i64 = 300;
@@ -72,7 +73,7 @@ pub struct Pairing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<Holder>,
     /// What that person is called, when they did so on the page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "exposed_if_any")]
     pub holder_name: Option<Private>,
     /// SHA-256 of the token of the browser in which they did, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -297,6 +298,23 @@ impl Store {
         Ok(self.update(request).await?.is_ok())
     }
 
+    /// Whether the key that approved `session` still works. It is read and not a part of the transaction, in which all
+    /// TVs of an application would meet at one item: who ends it between the two is as late as after both.
+    async fn still_approves(
+        &self,
+        approving: &ApprovingKey,
+        enterprise: &str,
+        session: &Session,
+        now: i64,
+    ) -> Result<bool, Error> {
+        if approving.id == session.api_key {
+            // The TV's own has been looked at with this call, and is another one where it was replaced since.
+            return Ok(approving.hash == session.api_key_hash);
+        }
+        let [key] = self.read([&ApiKey::key(enterprise, &approving.id)]).await?;
+        Ok(parse::<ApiKey>(key)?.is_some_and(|key| key.hash == approving.hash && key.is_live(now)))
+    }
+
     /// Opens `session` for the device of an approved pairing, once. Of many polls at once exactly
     /// one is [`HandOut::Now`].
     ///
@@ -330,18 +348,16 @@ impl Store {
             self.opening_session(ent, session)?,
             self.requiring_user(ent, &session.user, session.epoch),
         ];
-        // Whoever ends the session that approved ends the approval too.
-        if let Some(vouching) = pairing.holder.as_ref().and_then(|holder| holder.vouching.as_ref()) {
+        // Whoever ends the session that approved, or its API key, ends the approval too.
+        let holder = pairing.holder.as_ref();
+        if let Some(vouching) = holder.and_then(|holder| holder.vouching.as_ref()) {
             let key = Session::key(ent, &session.user, &vouching.session);
             writes.push(self.requiring_session(&key, now));
-            let Vouching { api_key, api_key_hash, .. } = vouching;
-            // The TV's own key has been looked at with this call. It is not the phone's where the key is a new one
-            // since.
-            if *api_key != pairing.api_key {
-                writes.push(self.requiring_api_key(ent, api_key, api_key_hash, now));
-            } else if *api_key_hash != session.api_key_hash {
-                return Ok(HandOut::HolderGone);
-            }
+        }
+        if let Some(approving) = holder.and_then(|holder| holder.approving_key.as_ref())
+            && !self.still_approves(approving, ent, session, now).await?
+        {
+            return Ok(HandOut::HolderGone);
         }
         match self.transact(writes).await? {
             Ok(()) => Ok(HandOut::Now),

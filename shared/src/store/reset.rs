@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::Identity;
 use super::{Error, Key, Store, item, number, text, write};
 use crate::crypto;
-use crate::private::Private;
+use crate::private::{Private, exposed};
 
 /// Seconds for which a code works.
 pub const LIFETIME: i64 = 60 * 60;
@@ -37,8 +37,10 @@ pub struct Person {
     /// The user's id.
     pub user: String,
     /// The user name.
+    #[serde(serialize_with = "exposed")]
     pub username: Private,
     /// The e-mail address that the code went to.
+    #[serde(serialize_with = "exposed")]
     pub email: Private,
     /// The person's epoch when they asked: a code does not outlive a change of the password.
     pub epoch: i64,

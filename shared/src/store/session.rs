@@ -75,6 +75,9 @@ pub struct Holder {
     /// The session by which they vouch for a new one, where they did not sign in for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vouching: Option<Vouching>,
+    /// The API key with which they let another device sign in; the phone's page has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approving_key: Option<ApprovingKey>,
 }
 
 /// A session by which a person lets another device sign in.
@@ -82,13 +85,18 @@ pub struct Holder {
 pub struct Vouching {
     /// Its id.
     pub session: String,
-    /// The API key that opened it.
-    pub api_key: String,
-    /// That key's hash.
-    pub api_key_hash: String,
     /// Epoch seconds at which it is over, and with it what it vouches for: no chain of sessions
     /// outlives a sign-in.
     pub expires_at: i64,
+}
+
+/// The API key of whoever lets another device sign in: their session's, or that of the call with their credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovingKey {
+    /// Its id.
+    pub id: String,
+    /// Its hash: a new key under the same id has not approved anything.
+    pub hash: String,
 }
 
 impl Session {

@@ -8,7 +8,7 @@ use super::identity::Identity;
 use super::pin::Pin;
 use super::{Attributes, Error, Key, Store, item, number, text, write};
 use crate::identity::names;
-use crate::private::Private;
+use crate::private::{Private, exposed, exposed_if_any};
 
 /// A person, or the holder of a PIN.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,9 +16,10 @@ pub struct User {
     /// A ULID; for the holder of a PIN, `pin-` and a ULID.
     pub id: String,
     /// The user name, or the PIN's label.
+    #[serde(serialize_with = "exposed")]
     pub username: Private,
     /// The e-mail address, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "exposed_if_any")]
     pub email: Option<Private>,
     /// Sessions carry the epoch of their login; those of an earlier one are over.
     pub epoch: i64,

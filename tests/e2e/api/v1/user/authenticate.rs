@@ -39,6 +39,25 @@ async fn a_machine_signs_in_by_its_client_secret_and_by_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_right_client_secret_frees_no_tries_of_the_password() {
+    let app = App::changed(|document| {
+        document["enterprises"][0]["users"][0]["client_secret"] = json!(SECRET);
+    })
+    .await;
+    let right = |name: &str| json!({ "emailAddress": name, "clientSecret": SECRET });
+    for _ in 0..9 {
+        app.watch().login("ana", "wrong password").await.expect(401, "W2002");
+        for name in ["ana", ANA_AT] {
+            // Nor does it use one up.
+            app.vidizmo().post(PATH, right(name)).await.opaque();
+        }
+    }
+    app.watch().login(ANA_AT, "wrong password").await.expect(401, "W2002");
+    app.watch().login("ana", ANA).await.expect(429, "W5001");
+    app.vidizmo().post(PATH, right("ana")).await.expect_exception(429, "TooManyRequestsException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_unknown_disabled_and_of_other_surfaces_are_one_answer() {
     let app = App::start().await;
     for (name, password) in [

@@ -1,7 +1,8 @@
 //! `POST` and `GET /api/v1/user/logout`.
 
 use serde_json::json;
-use tests::App;
+use shared::token::opaque::OpaqueToken;
+use tests::{App, part};
 
 use super::{ANA_AT, ana};
 
@@ -20,6 +21,21 @@ async fn a_logout_ends_the_token_at_once_and_for_good() {
             again.expect_exception(400, "ExpiredAccessTokenException");
         }
     }
+}
+
+/// Sessions of both kinds lie under keys of one form, and whoever has an access token knows those of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_names_a_session_of_the_other_kind_is_none() {
+    let app = App::start().await;
+    let claims = part(&app.ana().await.token, 1);
+    let (user, session) = claims["sid"].as_str().unwrap().rsplit_once('-').unwrap();
+    let token = OpaqueToken::generate("acme", user, session, "a tag key").unwrap();
+    for method in ["POST", "GET"] {
+        let answer = app.vidizmo().bearing(token.expose()).send(method, "/api/v1/user/logout", "").await;
+        answer.expect_exception(400, "InvalidAccessTokenException");
+    }
+    let answer = app.vidizmo().bearing(token.expose()).refresh_opaque().await;
+    answer.expect_exception(400, "InvalidAccessTokenException");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -147,6 +147,23 @@ async fn what_is_not_there_or_of_another_enterprise_counts_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn somebody_whom_the_operator_has_replaced_has_nothing_left_to_end() {
+    let app = App::start().await;
+    let owner = owner(&app).await;
+    let person =
+        json!({ "username": "boss", "email": "boss@acme.example", "password": "one ticket for the balcony" });
+    app.watch().post("/v2/watch/auth/users", person).await.expect(200, "W0000");
+    let stranger = app.watch().sign_in("boss", "one ticket for the balcony").await;
+    app.apply(|document| {
+        let users = document["enterprises"][0]["users"].as_array_mut().unwrap();
+        users.push(json!({ "username": "boss", "password": "the whole stalls" }));
+    })
+    .await;
+    expect_count(&owner, json!({ "user": claim(&stranger, "sub") }), 0).await;
+    app.watch().login("boss", "the whole stalls").await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_owners_may_and_only_on_this_surface() {
     let app = App::changed(|document| {
         let users = document["enterprises"][0]["users"].as_array_mut().unwrap();

@@ -155,6 +155,27 @@ async fn a_new_key_of_the_same_name_ends_the_approval_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_approval_by_credentials_ends_with_the_key_that_brought_them() {
+    let app = App::start().await;
+    let olga = app.olga().await;
+    for phone in ["acme-tv", "acme-watch"] {
+        let code = app.watch().get_code("tv").await;
+        let body = json!({ "login_code": code, "type": "pin", "credentials": { "pin": "K7QX-93WD" } });
+        app.key(phone).post("/v2/watch/auth/login/qr", body).await.expect(200, "W0000");
+        let tv = if phone == "acme-tv" {
+            let hotlist = json!({ "api_key": phone });
+            app.authorized(&olga.token).post("/v1/admin/auth/hotlist", hotlist).await.expect(200, "A0000");
+            app.watch()
+        } else {
+            let new = format!("usk_acme_acme-watch_{}", "n".repeat(40));
+            app.apply(|document| document["enterprises"][0]["api_keys"][0]["key"] = json!(new)).await;
+            app.authorized(&format!("Bearer {new}"))
+        };
+        tv.get_token(&code, "tv").await.expect(401, "W2002");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_credentials_the_session_lives_as_long_as_that_of_a_login() {
     let app = App::start().await;
     let code = app.watch().get_code("tv").await;
