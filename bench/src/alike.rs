@@ -162,10 +162,8 @@ impl Question {
                     let event = self.event(app, began, number, &self.people[who].1)?;
                     let (function, by) = (Arc::clone(&function), self.by);
                     let call = async move { (number, who, time(&function, by, &event).await) };
-                    if by == By::Clock {
-                        calls.spawn(call);
-                    } else {
-                        calls.spawn(call);
+                    calls.spawn(call);
+                    if by == By::Processor {
                         // One after the other.
                         let done = calls.join_next().await.ok_or("no call")?;
                         self.note(&mut series, done.map_err(|error| error.to_string())?)?;

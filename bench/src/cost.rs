@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
-use tests::costs::{each_call, each_of_screeners, each_of_vidizmo, in_the_readme};
-use tests::{App, DOCUMENT};
+use tests::App;
+use tests::costs::in_the_readme;
 
 use crate::measure::milliseconds;
+use crate::parts::{PARTS, Part};
 use crate::process;
 use crate::statistics::median;
 
@@ -31,6 +31,13 @@ const MEASURED: usize = 3;
 /// People who come at least once a month, the logins of each, and the refreshes.
 const POPULATION: (f64, f64, f64) = (100_000.0, 20.0, 600.0);
 
+/// The template's.
+const ALARMS: f64 = 5.0;
+/// Logins in a mix that costs more: one try in so many is wrong, and is made again, and so many in so many come from an
+/// address from which somebody else has come in the last five minutes.
+const WRONG: f64 = 1.0 / 20.0;
+const SHARED: f64 = 2.0 / 3.0;
+
 /// `prices.json`, in dollars.
 #[derive(Deserialize)]
 struct Prices {
@@ -45,6 +52,7 @@ struct Prices {
     /// What API Gateway's own line about a request has, in the template's format.
     access_log_bytes: f64,
     secret_month: f64,
+    alarm_month: f64,
     cognito_monthly_user: BTreeMap<String, f64>,
     cognito_free_users: BTreeMap<String, f64>,
 }
@@ -79,17 +87,12 @@ async fn measure(binaries: &Path, delay: Duration) -> BTreeMap<String, Taken> {
     let mut taken: BTreeMap<String, Vec<Taken>> = BTreeMap::new();
     for start in 1..=STARTS {
         eprintln!("start {start} of {STARTS}");
-        for part in 0..3 {
-            let mut document: Value = serde_json::from_str(DOCUMENT).expect("the document is JSON");
-            if part == 2 {
-                document["enterprises"][0]["settings"]["sms"] = json!({ "daily_max": 3 });
-            }
-            let document = document.to_string();
-            let app = App::placed(&document, 0, None, Some(binaries.to_owned())).await;
+        for part in PARTS {
+            let app = part.stack(binaries).await;
             app.stack.world.set_delay(delay);
             for pass in 0..WARM_UP + MEASURED {
                 if pass > 0 {
-                    app.begin_again(&document).await;
+                    app.begin_again(&part.document()).await;
                 }
                 for (row, one) in measure_part(&app, part).await {
                     if pass >= WARM_UP {
@@ -109,7 +112,7 @@ async fn measure(binaries: &Path, delay: Duration) -> BTreeMap<String, Taken> {
 }
 
 /// Makes each call of a part once.
-async fn measure_part(app: &App, part: u8) -> BTreeMap<String, Taken> {
+async fn measure_part(app: &App, part: Part) -> BTreeMap<String, Taken> {
     let mut taken = BTreeMap::new();
     let mut before: BTreeMap<String, Taken> = BTreeMap::new();
     let mut note = |row: &str| {
@@ -132,11 +135,7 @@ async fn measure_part(app: &App, part: u8) -> BTreeMap<String, Taken> {
         }
         app.forget_usage();
     };
-    match part {
-        0 => each_call(app, &mut note).await,
-        1 => each_of_vidizmo(app, &mut note).await,
-        _ => each_of_screeners(app, &mut note).await,
-    }
+    part.call(app, &mut note).await;
     taken
 }
 
@@ -175,6 +174,7 @@ fn price(prices: &Prices, row: &str, taken: Taken, [_, reads, writes]: [f64; 3],
 }
 
 /// Writes `docs/cost.md`, prints it, and tells whether all goals are met.
+#[expect(clippy::print_stdout, reason = "what a person reads")]
 pub(crate) async fn run(root: &Path, binaries: &Path, delay: Duration, date: &str) -> Result<bool, String> {
     let read =
         |file: &str| std::fs::read_to_string(root.join(file)).map_err(|error| format!("{file}: {error}"));
@@ -193,6 +193,7 @@ pub(crate) async fn run(root: &Path, binaries: &Path, delay: Duration, date: &st
     let (text, is_met) = document(&prices, &rows, delay, date);
     let file = root.join("docs/cost.md");
     std::fs::write(&file, &text).map_err(|error| format!("{}: {error}", file.display()))?;
+    print!("{text}");
     Ok(is_met)
 }
 
@@ -200,14 +201,15 @@ fn document(prices: &Prices, rows: &BTreeMap<String, Price>, delay: Duration, da
     let mut text = format!(
         "# Cost\n\nWritten by `cargo run -p bench --release -- cost` on {date}, on a machine with {}; prices of \
          {} as of {}, from `bench/prices.json`, without free tiers, but for Cognito's 10,000 people. Dollars for a \
-         million calls: API Gateway, Lambda (the request, and the time of the binary that ships at the template's memory), DynamoDB (the \
+         million calls: API Gateway, Lambda (the request, and the time of the binary that ships, as below, at the template's memory), DynamoDB (the \
          units of the [README](../README.md#costs), which a test holds). The time is the median of {}, made \
          after {WARM_UP} of the same by functions that were started {STARTS} times, \
          with each AWS call answered {} ms later. A function whose processor time is more than the share of {SLICE:.0} \
          ms that its memory gives it pauses for the rest of them, as \
          [others have seen](https://github.com/pwrdrvr/lambda-dispatch/issues/246) Lambda do. Logs are the function's line and API \
-         Gateway's. Single sign-on is not among these: it waits for the provider. Nor are text messages, \
-         e-mails, storage and data transfer.\n\n\
+         Gateway's. AWS \
+         is reached without TLS here. Single sign-on is not among these: it waits for the provider. Nor are text messages, \
+         e-mails, storage, data transfer, and the start of a new instance, which Lambda bills as time.\n\n\
          | call | memory, MB | time, ms | API Gateway | Lambda | DynamoDB | sum | and logs |\n\
          |---|---|---|---|---|---|---|---|\n",
         process::machine(),
@@ -238,8 +240,23 @@ fn document(prices: &Prices, rows: &BTreeMap<String, Price>, delay: Duration, da
         let verdict = if sum <= goal { "held" } else { "**missed**" };
         let _ = writeln!(text, "| {} | {sum:.2} | at most {goal:.2} | {verdict} |", named(row));
     }
+    let _ = writeln!(
+        text,
+        "\nThe login is one that meets no other try, neither of its person nor of its address, in the last minutes. Where \
+         two of three share their address with another, and one try in twenty is wrong and made again, a million people \
+         who are let in cost ${:.2}.",
+        mixed_login(rows)
+    );
     text.push_str(&beside_cognito(prices, rows));
     (text, is_met)
+}
+
+/// Dollars for a million people who are let in, wrong tries among them.
+fn mixed_login(rows: &BTreeMap<String, Price>) -> f64 {
+    let of = |what: &str| rows.get(&format!("watch-login, password{what}")).map_or(f64::NAN, Price::sum);
+    let wrong_for_each = WRONG / (1.0 - WRONG);
+    let right_at_once = (1.0 - SHARED) * of("") + SHARED * of(", not the address's first");
+    (1.0 - wrong_for_each) * right_at_once + wrong_for_each * (of(", wrong") + of(", after a wrong one"))
 }
 
 /// A row as the README has it, with the function's name as code.
@@ -257,12 +274,13 @@ fn beside_cognito(prices: &Prices, rows: &BTreeMap<String, Price>) -> String {
         |row: &str, times: f64, of: fn(&Price) -> f64| rows.get(row).map_or(0.0, of) * users * times / 1e6;
     let sum = total("watch-login, password", logins, Price::sum)
         + total("watch-token-refresh", refreshes, Price::sum)
-        + 2.0 * prices.secret_month;
+        + 2.0 * prices.secret_month
+        + ALARMS * prices.alarm_month;
     let logs = total("watch-login, password", logins, |price| price.logs)
         + total("watch-token-refresh", refreshes, |price| price.logs);
     let mut text = format!(
         "\n## Beside Amazon Cognito\n\nA month of {users:.0} people, with {logins:.0} logins and {refreshes:.0} \
-         refreshes each:\n\n| | dollars |\n|---|---|\n| Usher, with its two secrets | {sum:.0} |\n\
+         refreshes each:\n\n| | dollars |\n|---|---|\n| Usher, with its two secrets and five alarms | {sum:.0} |\n\
          | Usher, with logs too | {:.0} |\n",
         sum + logs
     );

@@ -11,7 +11,7 @@ use shared::store::identity::Identity;
 use shared::store::user::User;
 use shared::store::{Key, Operation};
 
-/// Strongly consistent reads of one item (up to 4 KB) in a second, and writes (up to 1 KB).
+/// Read units (a strongly consistent read of up to 4 KB) and write units (1 KB) of one item in a second.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 const MOST: [f64; 2] = [3000.0, 1000.0];
 /// Logins a second.
@@ -26,10 +26,20 @@ const WINDOW: u32 = 5 * 60;
 const BEGIN: &str = "<!-- simulated -->\n";
 const END: &str = "<!-- /simulated -->\n";
 
-/// The reads and writes that each item of one kind gets.
+/// Bytes of a counter without tries, and of each try in it.
+const COUNTER: [u32; 2] = [200, 17];
+
+/// The read and write units that each item of one kind is asked for.
 type Load = BTreeMap<String, [f64; 2]>;
 
-/// Logins of one enterprise through one API key, by people who each come once.
+/// The read units and write units that a counter with so many tries in it takes: one for each 4 KB and for each 1 KB.
+fn units_of_counter(tries: u32) -> [f64; 2] {
+    let bytes = COUNTER[0] + COUNTER[1] * tries;
+    [bytes.div_ceil(4096).into(), bytes.div_ceil(1024).into()]
+}
+
+/// Logins of one enterprise through one API key, by people who each come once, at the end of a window: an enterprise's
+/// counters have in them what has gone wrong since it began, and an address's the most that it may have.
 fn second(logins: u32, most_wrong: u32) -> BTreeMap<&'static str, Load> {
     let mut loads: BTreeMap<&str, Load> = BTreeMap::new();
     let mut add = |kind, key: Key, [reads, writes]: [f64; 2]| {
@@ -38,6 +48,9 @@ fn second(logins: u32, most_wrong: u32) -> BTreeMap<&'static str, Load> {
         load[1] += writes;
     };
     let counter = |limit: Limit, subject: &str| limit.counter("acme", subject, 0).key;
+    let counters = most_wrong.div_ceil(limits::LOGIN_ENTERPRISE.max());
+    let [read, write] = units_of_counter(logins.saturating_mul(WINDOW) / WRONG / counters);
+    let [_, of_address] = units_of_counter(limits::LOGIN_SOURCE.max());
     for number in 0..logins {
         let (name, address) = (format!("person-{number}"), (number / FROM_ONE_ADDRESS).to_string());
         let wrong = limits::LOGIN_ENTERPRISE.share("acme", most_wrong, &Operation::new(), 0).key;
@@ -45,7 +58,9 @@ fn second(logins: u32, most_wrong: u32) -> BTreeMap<&'static str, Load> {
         add("enterprise", Enterprise::key("acme"), [1.0, 0.0]);
         add("identity", Identity::key("acme", &name), [1.0, 0.0]);
         add("person's tries", counter(limits::LOGIN_ACCOUNT, &name), [0.0, 1.0]);
-        add("address's tries", counter(limits::LOGIN_SOURCE, &address), [0.0, 1.0]);
+        // Each one's own is given back, but for the first one's, which meets no other.
+        let times = if number % FROM_ONE_ADDRESS == 0 || number % WRONG == 0 { 1.0 } else { 2.0 };
+        add("address's tries", counter(limits::LOGIN_SOURCE, &address), [0.0, times * of_address]);
         if number % WRONG == 0 {
             // A transaction with the other name's counter: two units for each write.
             add(
@@ -53,16 +68,16 @@ fn second(logins: u32, most_wrong: u32) -> BTreeMap<&'static str, Load> {
                 counter(limits::LOGIN_ACCOUNT, &format!("{name}@acme.example")),
                 [0.0, 2.0],
             );
-            add("enterprise's tries", wrong, [1.0, 2.0]);
+            add("enterprise's tries", wrong, [read, 2.0 * write]);
         } else {
-            add("enterprise's tries", wrong, [1.0, 0.0]);
+            add("enterprise's tries", wrong, [read, 0.0]);
             add("session", User::key("acme", &name), [0.0, 1.0]);
         }
     }
     loads
 }
 
-/// The largest load of an item of one kind, in read and write units a second.
+/// The largest load of an item of one kind.
 fn hottest(load: &Load) -> [f64; 2] {
     let most = |index: usize| load.values().map(|load| load[index]).fold(0.0, f64::max);
     [most(0), most(1)]

@@ -4,8 +4,10 @@ mod alike;
 mod check;
 mod cost;
 mod event;
+mod every;
 mod growth;
 mod measure;
+mod parts;
 mod peers;
 mod plot;
 mod process;
@@ -76,7 +78,12 @@ enum What {
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "what a person reads")]
 async fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    if cfg!(debug_assertions) && matches!(command, What::Measure { .. } | What::Cost { .. }) {
+        eprintln!("bench: what measures time has to be built with --release itself");
+        return ExitCode::FAILURE;
+    }
+    let done = match command {
         What::Measure { binaries, without_peers, delay } => {
             run(binaries, without_peers, Duration::from_millis(delay)).await
         }
@@ -108,45 +115,45 @@ fn root() -> PathBuf {
 }
 
 async fn run(binaries: Option<PathBuf>, without_peers: bool, delay: Duration) -> Result<bool, String> {
-    let shipped = binaries.map_or_else(build, Ok)?;
-    let floors = std::env::current_exe().map_err(|error| error.to_string())?;
-    let floors = floors.parent().ok_or("the floors are nowhere")?;
+    let floors = build("bench")?;
+    let shipped = binaries.map_or_else(|| build("functions"), Ok)?;
     let app = measure::stack().await;
-    let mut subjects = measure::floors(&app, floors)?;
-    subjects.extend(measure::own_subjects(&app, &shipped).await?);
+    let mut subjects = measure::floors(&app, &floors)?;
+    subjects.extend(measure::own_subjects(&app, &shipped, |_| true).await?);
     if !without_peers {
         subjects.extend(peers::subjects(&app).await?);
     }
     let quick = measure::rounds(&app, &subjects, Duration::ZERO).await?;
     let delayed = measure::rounds(&app, &subjects, delay).await?;
-    let names = functions::ROUTES.iter().map(|route| route.name);
-    let names = names.chain(functions::TRIGGERS.iter().map(|trigger| trigger.name));
-    let built = names.filter(|name| shipped.join(name).is_file());
-    let zips = built.map(|name| size::zip(&shipped, name)).collect::<Result<Vec<_>, _>>()?;
-    report::write(&root().join("docs"), &date()?, [&quick, &delayed], &zips)
+    let functions = every::every(&app, &floors, &shipped).await?;
+    report::write(&root().join("docs"), &date()?, [&quick, &delayed], delay, &functions)
 }
 
 async fn cost(binaries: Option<PathBuf>, delay: Duration) -> Result<bool, String> {
-    let shipped = binaries.map_or_else(build, Ok)?;
+    let shipped = binaries.map_or_else(|| build("functions"), Ok)?;
     cost::run(&root(), &shipped, delay, &date()?).await
 }
 
 async fn alike(binaries: Option<PathBuf>) -> Result<bool, String> {
-    let shipped = binaries.map_or_else(build, Ok)?;
+    let shipped = binaries.map_or_else(|| build("functions"), Ok)?;
     alike::run(&root(), &shipped, &date()?).await
 }
 
-/// Builds the functions as they ship, by themselves: built together with this program, they would have
-/// what only this one needs.
-fn build() -> Result<PathBuf, String> {
+/// A build of what ships.
+fn cargo_build() -> Command {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
-    command.args(["build", "--locked", "--release", "--package", "functions", "--bins"]).current_dir(root());
-    let status = command.status().map_err(|error| format!("cargo: {error}"))?;
-    status
-        .success()
-        .then(|| root().join("target/release"))
-        .ok_or_else(|| "the functions do not build".to_owned())
+    command.args(["build", "--locked", "--release"]).current_dir(root());
+    command
+}
+
+/// Builds the binaries of a package as they ship, by themselves: functions built together with this program would have
+/// what only this one needs.
+fn build(package: &str) -> Result<PathBuf, String> {
+    let status = cargo_build().args(["--package", package, "--bins"]).status();
+    let status = status.map_err(|error| format!("cargo: {error}"))?;
+    let built = status.success().then(|| root().join("target/release"));
+    built.ok_or_else(|| format!("{package} does not build"))
 }
 
 /// Today's date (UTC).

@@ -13,10 +13,15 @@ use crate::subject::{Round, Subject};
 
 /// Rounds: each starts every subject once, so that what else the machine does meets all of them alike.
 pub(crate) const ROUNDS: usize = 9;
-/// Warm calls in a round.
+/// Warm calls in a round that are measured; before them there are as many that are not.
 pub(crate) const WARM: usize = 60;
 /// The same for what hashes a password.
 pub(crate) const WARM_HASHES: usize = 20;
+
+/// The calls of a subject in all rounds of both tables.
+pub(crate) fn calls_in_all(warm: usize) -> usize {
+    2 * ROUNDS * (1 + 2 * warm)
+}
 
 /// What all rounds found out about one subject.
 pub(crate) struct Measured {
@@ -73,8 +78,14 @@ pub(crate) fn floors(app: &App, folder: &Path) -> Result<Vec<Subject>, String> {
     all.map(subject).into_iter().collect()
 }
 
-/// Usher's own subjects, of those functions that are in the folder.
-pub(crate) async fn own_subjects(app: &App, folder: &Path) -> Result<Vec<Subject>, String> {
+/// Usher's own subjects, of the functions that `wanted` names.
+///
+/// Fails when the folder does not have one of them.
+pub(crate) async fn own_subjects(
+    app: &App,
+    folder: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Subject>, String> {
     let key = key("acme-watch")?;
     let tokens = app.ana().await;
     let token = format!("JWT {}", tokens.token);
@@ -88,7 +99,7 @@ pub(crate) async fn own_subjects(app: &App, folder: &Path) -> Result<Vec<Subject
     let logins = |body| -> Result<Vec<Value>, String> {
         let first = own("watch-login", &key, Some(body))?;
         let began = app.stack.world.clock.now_milliseconds();
-        Ok((1..=2 * ROUNDS * (WARM + 1))
+        Ok((1..=calls_in_all(WARM))
             .map(|number| {
                 let mut event = first.clone();
                 let later = i64::try_from(number).unwrap_or(0) * 15 * 60 * 1000;
@@ -97,6 +108,17 @@ pub(crate) async fn own_subjects(app: &App, folder: &Path) -> Result<Vec<Subject
             })
             .collect())
     };
+    // A session for each call: a spent token is answered with the one that was made before.
+    let rotating = app.key("acme-rotating").forgetting();
+    let rotating_key = self::key("acme-rotating")?;
+    let mut rotations = Vec::new();
+    if wanted("watch-token-refresh") {
+        for _ in 0..calls_in_all(WARM) {
+            let tokens = rotating.login_by_pin("K7QX-93WD").await.tokens();
+            let body = json!({ "refresh_token": tokens.refresh_token });
+            rotations.push(event::of(app, "watch-token-refresh", &rotating_key, Some(&body))?);
+        }
+    }
     let all = [
         ("jwks", "jwks", vec![event::plain(app, "/.well-known/jwks.json")?], WARM),
         ("watch-session", "watch-session", one("watch-session", &token, None)?, WARM),
@@ -107,14 +129,15 @@ pub(crate) async fn own_subjects(app: &App, folder: &Path) -> Result<Vec<Subject
             one("watch-token-refresh", &key, Some(&refresh))?,
             WARM,
         ),
+        ("watch-token-refresh, rotating", "watch-token-refresh", rotations, WARM),
         ("watch-login, password", "watch-login", logins(&password)?, WARM_HASHES),
         ("watch-login, PIN", "watch-login", logins(&pin)?, WARM),
     ];
-    let built = all.into_iter().filter(|(_, file, ..)| folder.join(file).is_file());
+    let asked_for = all.into_iter().filter(|(_, file, ..)| wanted(file));
     let subject = |(name, file, events, times)| {
         Subject::function(name, (folder, file), app.stack.place.variables(file), events, times)
     };
-    built.map(subject).collect()
+    asked_for.map(subject).collect()
 }
 
 /// All rounds of all subjects, with so much delay of the AWS calls.
@@ -127,7 +150,9 @@ pub(crate) async fn rounds(
     let mut rounds: BTreeMap<&str, Vec<Round>> = BTreeMap::new();
     for number in 1..=ROUNDS {
         eprintln!("round {number} of {ROUNDS}, AWS calls delayed by {} ms", delay.as_millis());
-        for subject in subjects {
+        // Each round begins with another one, so that none always comes after the same.
+        let (before, from) = subjects.split_at(number % subjects.len());
+        for subject in from.iter().chain(before) {
             rounds.entry(subject.name).or_default().push(subject.round(app).await?);
         }
     }

@@ -8,11 +8,8 @@ use serde_json::Value;
 use tests::App;
 use tokio::process::Command;
 
-use crate::measure::{ROUNDS, WARM, WARM_HASHES};
+use crate::measure::{WARM, WARM_HASHES, calls_in_all};
 use crate::subject::Subject;
-
-/// Refreshes of one round: each needs a refresh token of its own.
-const REFRESHES: usize = 30;
 
 /// Installs the peers where that has not been done, fills their tables, and gives them.
 pub(crate) async fn subjects(app: &App) -> Result<Vec<Subject>, String> {
@@ -33,7 +30,7 @@ pub(crate) async fn subjects(app: &App) -> Result<Vec<Subject>, String> {
     };
     Ok(vec![
         openauth("OpenAuth: JWKS", one("jwks"), WARM)?,
-        openauth("OpenAuth: refresh", fresh, REFRESHES)?,
+        openauth("OpenAuth: refresh", fresh, WARM)?,
         openauth("OpenAuth: refresh, the same token again", one("refresh"), WARM)?,
         openauth("OpenAuth: login", one("login"), WARM_HASHES)?,
         Subject::server(
@@ -48,7 +45,7 @@ pub(crate) async fn subjects(app: &App) -> Result<Vec<Subject>, String> {
 
 /// The events of `OpenAuth`, with fresh refresh tokens for all rounds of two tables.
 async fn prepare(folder: &Path, node: &Path, variables: BTreeMap<String, String>) -> Result<Value, String> {
-    let tokens = 2 * ROUNDS * (REFRESHES + 1);
+    let tokens = calls_in_all(WARM);
     let mut command = Command::new(node);
     command.arg("prepare.mjs").current_dir(folder).envs(variables).env("PREPARE_TOKENS", tokens.to_string());
     let output = run(&mut command, "prepare.mjs").await?;

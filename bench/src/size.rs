@@ -10,16 +10,20 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
 /// The most that a zip may have, in MB.
-const MOST: f64 = 2.6;
+pub(crate) const MOST: f64 = 2.6;
 
 /// One function's.
 pub(crate) struct Zip {
-    pub(crate) name: String,
     binary: usize,
     deflated: usize,
 }
 
 impl Zip {
+    /// What is in it.
+    pub(crate) fn binary_megabytes(&self) -> f64 {
+        megabytes(self.binary)
+    }
+
     /// The zip's size.
     pub(crate) fn megabytes(&self) -> f64 {
         megabytes(self.deflated)
@@ -43,43 +47,26 @@ pub(crate) fn zip(folder: &Path, name: &str) -> Result<Zip, String> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(6));
     encoder.write_all(&binary).map_err(|error| error.to_string())?;
     let deflated = encoder.finish().map_err(|error| error.to_string())?.len();
-    Ok(Zip { name: name.to_owned(), binary: binary.len(), deflated })
-}
-
-/// A row for each.
-pub(crate) fn table(zips: &[Zip]) -> String {
-    let mut text = "| function | binary, MB | zip, MB |\n|---|---|---|\n".to_owned();
-    for zip in zips {
-        let _ = writeln!(text, "| `{}` | {:.2} | {:.2} |", zip.name, megabytes(zip.binary), zip.megabytes());
-    }
-    text
+    Ok(Zip { binary: binary.len(), deflated })
 }
 
 /// What is in a binary, by crate: it is built once more, with its symbols.
 pub(crate) fn contents(name: &str) -> Result<String, String> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--release",
-            "--package",
-            "functions",
-            "--bin",
-            name,
-            "--target-dir",
-            "target/symbols",
-        ])
-        .env("CARGO_PROFILE_RELEASE_STRIP", "none")
-        .status()
-        .map_err(|error| format!("cargo: {error}"))?;
-    if !built.success() {
+    let folder = crate::root().join("target/symbols");
+    let mut command = crate::cargo_build();
+    command.args(["--package", "functions", "--bin", name, "--target-dir"]).arg(&folder);
+    let built = command.env("CARGO_PROFILE_RELEASE_STRIP", "none").status();
+    if !built.map_err(|error| format!("cargo: {error}"))?.success() {
         return Err(format!("{name} does not build"));
     }
     let listed = Command::new("nm")
         .args(["--print-size", "--demangle", "--radix=d"])
-        .arg(format!("target/symbols/release/{name}"))
+        .arg(folder.join("release").join(name))
         .output()
         .map_err(|error| format!("nm: {error}"))?;
+    if !listed.status.success() {
+        return Err(format!("nm: {}", String::from_utf8_lossy(&listed.stderr).trim()));
+    }
     let mut crates: BTreeMap<String, usize> = BTreeMap::new();
     for line in String::from_utf8_lossy(&listed.stdout).lines() {
         let mut words = line.splitn(4, ' ');

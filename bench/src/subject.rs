@@ -23,7 +23,8 @@ pub(crate) struct Subject {
     /// As whom it calls AWS.
     pub(crate) caller: &'static str,
     kind: Kind,
-    /// Calls of one round that are measured after the first one.
+    /// Calls of one round that are measured, after the first one and as many that are not: a just-in-time compiler
+    /// has seen them all then.
     times: usize,
 }
 
@@ -91,6 +92,9 @@ impl Subject {
     async fn try_round(&self, app: &App) -> Result<Round, String> {
         let (mut running, process, init) = self.start().await?;
         let first = running.call().await?;
+        for _ in 0..self.times {
+            running.call().await?;
+        }
         app.forget_usage();
         let before = process::cpu(process);
         let mut warm = Vec::with_capacity(self.times);

@@ -134,7 +134,9 @@ impl Aws {
             _ => {}
         }
         if function.is_some() && !self.world.delay().is_zero() {
-            tokio::time::sleep(self.world.delay()).await;
+            // A thread's sleep: the runtime's own are by whole milliseconds.
+            let delay = self.world.delay();
+            let _ = tokio::task::spawn_blocking(move || std::thread::sleep(delay)).await;
         }
         let mut response = Response::new(Full::new(Bytes::from(answer.body)));
         *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
