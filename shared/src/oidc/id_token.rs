@@ -1,5 +1,6 @@
 //! ID tokens (`OpenID` Connect Core 1.0 §3.1.3.7).
 
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Deserialize;
@@ -82,7 +83,7 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// Reads a token's header, and refuses an algorithm that is not on the list.
+/// Reads a token's header, and refuses an algorithm that is not on the list and a token of another kind.
 ///
 /// # Errors
 /// [`Refusal::Refused`].
@@ -91,7 +92,16 @@ pub fn header(token: &Private) -> Result<Header, Refusal> {
     if !ALGORITHMS.iter().any(|(algorithm, _)| *algorithm == header.alg) || header.crit.is_some() {
         return Err(Refusal::Refused("id_token_algorithm"));
     }
+    if !header.typ.as_deref().is_none_or(is_jwt) {
+        return Err(Refusal::Refused("id_token_type"));
+    }
     Ok(header)
+}
+
+/// Whether a `typ` says no more than that it is a JWT (RFC 7515 §4.1.9). An access token (RFC 9068) or a logout
+/// token of the same provider says what it is, and is no proof of a sign-in (RFC 8725 §3.11).
+fn is_jwt(typ: &str) -> bool {
+    ["JWT", "application/jwt"].iter().any(|name| name.eq_ignore_ascii_case(typ))
 }
 
 /// The key that a token names, for signatures of the token's algorithm. A token without `kid` has the
@@ -139,11 +149,15 @@ pub fn verify(
     signature_only.validate_exp = false;
     signature_only.validate_nbf = false;
     signature_only.validate_aud = false;
-    let claims = decode::<Value>(token.expose(), &key, &signature_only)
-        .map_err(|_| Refusal::Refused(SIGNATURE))?
-        .claims;
-    let claims: Claims =
-        serde_json::from_value(claims).map_err(|_| Refusal::Refused("id_token_claim_missing"))?;
+    // Straight out of the text: a map in between would let the last of two claims of one name count, where another
+    // reader may have believed the first.
+    let decoded = decode::<Claims>(token.expose(), &key, &signature_only);
+    let decoded = decoded.map_err(|error| match error.kind() {
+        // The header has been read already, so these are the claims, under a good signature.
+        ErrorKind::Json(_) => Refusal::Refused("id_token_claim_missing"),
+        _ => Refusal::Refused(SIGNATURE),
+    })?;
+    let claims = decoded.claims;
     let audiences = match &claims.aud {
         Audience::One(audience) => std::slice::from_ref(audience),
         Audience::Many(audiences) => audiences,
