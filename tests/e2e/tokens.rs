@@ -1,8 +1,10 @@
 //! Forged and foreign tokens (RFC 8725; OWASP ASVS 9.1, 9.2).
 
 mod attacks;
+mod der;
 mod everywhere;
 mod forge;
+mod id_tokens;
 mod places;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};

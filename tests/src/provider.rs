@@ -20,7 +20,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::stream;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -30,7 +30,7 @@ use crate::App;
 use crate::secrets::remember;
 pub use behaviour::{Alg, Behaviour, Trouble};
 use form::{credentials, form, merge};
-use keys::{Keys, RSA};
+use keys::Keys;
 
 /// The client that the provider knows.
 pub const CLIENT_ID: &str = "usher";
@@ -127,10 +127,21 @@ impl Provider {
     }
 
     /// An ID token, as one is given out for a code.
-    pub fn id_token(&self, email: &str, sub: &str) -> String {
-        let [nonce, redirect_uri, code_challenge] = ["a nonce", "", ""].map(ToOwned::to_owned);
-        let (email, sub) = (email.to_owned(), sub.to_owned());
+    pub fn id_token(&self, email: &str, sub: &str, nonce: &str) -> String {
+        let [email, sub, nonce, redirect_uri, code_challenge] =
+            [email, sub, nonce, "", ""].map(ToOwned::to_owned);
         self.shared.lock().id_token(self.issuer(), &Grant { email, sub, nonce, redirect_uri, code_challenge })
+    }
+
+    /// What the key is called that signs so, and its private half.
+    pub fn signing_key(&self, alg: Alg) -> (String, EncodingKey) {
+        let (_, kid, key) = self.shared.lock().keys.signer(alg).expect("a key signs so");
+        (kid, key)
+    }
+
+    /// The public keys, as they are published.
+    pub fn jwks(&self) -> Value {
+        self.shared.lock().jwks()
     }
 
     /// Puts new keys under new names in the place of the old ones.
@@ -197,9 +208,15 @@ impl Inner {
     ) -> Result<Value, Refusal> {
         match endpoint {
             "discovery" => Ok(self.discovery(issuer)),
-            "jwks" => Ok(self.keys.public()),
+            "jwks" => Ok(self.jwks()),
             _ => self.token(issuer, headers, body),
         }
+    }
+
+    fn jwks(&self) -> Value {
+        let mut keys = self.keys.public();
+        keys.extend_from_slice(&self.behaviour.keys);
+        json!({ "keys": keys })
     }
 
     fn discovery(&self, issuer: &str) -> Value {
@@ -250,12 +267,13 @@ impl Inner {
         {
             return Err((400, "invalid_grant"));
         }
+        let id_token = self.behaviour.id_token.clone().unwrap_or_else(|| self.id_token(issuer, &grant));
         let answer = json!({
             "access_token": Ulid::generate().to_string(),
             "token_type": "Bearer",
             "expires_in": 300,
             "scope": "openid profile email",
-            "id_token": self.id_token(issuer, &grant),
+            "id_token": id_token,
         });
         remember(&self.secrets, &answer);
         Ok(answer)
@@ -274,29 +292,13 @@ impl Inner {
             "email_verified": true,
         });
         merge(&mut claims, &self.behaviour.claims);
-        let keys = &self.keys;
-        let secret;
-        let (algorithm, kid, key) = match self.behaviour.alg {
-            Alg::ES256 => (Algorithm::ES256, keys.kid("ec"), &keys.p256),
-            Alg::RS256 => (Algorithm::RS256, keys.kid("rsa"), &*RSA),
-            Alg::PS256 => (Algorithm::PS256, keys.kid("rsa"), &*RSA),
-            Alg::EdDSA => (Algorithm::EdDSA, keys.kid("ed"), &keys.ed25519),
-            Alg::ES384 => (Algorithm::ES384, keys.kid("ec384"), &keys.p384),
-            Alg::None => {
-                let header = json!({ "alg": "none", "typ": "JWT", "kid": keys.kid("ec") });
-                let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-                return format!("{}.{}.", part(&header), part(&claims));
-            }
-            Alg::Hs256WithClientSecret => {
-                secret = EncodingKey::from_secret(CLIENT_SECRET.as_bytes());
-                (Algorithm::HS256, keys.kid("ec"), &secret)
-            }
-            Alg::ForeignKey => (Algorithm::ES256, keys.kid("ec"), &keys.foreign),
-            Alg::ForeignKidUnknown => (Algorithm::ES256, keys.kid("unknown"), &keys.foreign),
-            Alg::EncryptionKey => (Algorithm::ES256, keys.kid("encryption"), &keys.encryption),
+        let Some((algorithm, kid, key)) = self.keys.signer(self.behaviour.alg) else {
+            let header = json!({ "alg": "none", "typ": "JWT", "kid": self.keys.kid("ec") });
+            let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+            return format!("{}.{}.", part(&header), part(&claims));
         };
         let header = Header { kid: Some(kid), ..Header::new(algorithm) };
-        encode(&header, &claims, key).expect("the key signs")
+        encode(&header, &claims, &key).expect("the key signs")
     }
 }
 

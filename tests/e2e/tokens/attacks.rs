@@ -3,6 +3,7 @@
 
 mod claims;
 mod headers;
+pub(super) mod id_tokens;
 pub(super) mod signatures;
 mod spelling;
 

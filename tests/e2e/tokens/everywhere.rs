@@ -113,7 +113,10 @@ impl Others {
         ] {
             for (what, claims) in [("", json!({})), (" that says what ours do", part(&ana.token, 1))] {
                 studio.provider.set(|behaviour| (behaviour.alg, behaviour.claims) = (alg, claims));
-                kinds.push((format!("kind: ID, {alg:?}{what}"), studio.provider.id_token(OLGA_AT, "olga-1")));
+                kinds.push((
+                    format!("kind: ID, {alg:?}{what}"),
+                    studio.provider.id_token(OLGA_AT, "olga-1", "a nonce"),
+                ));
             }
         }
         let walt = app.watch().sign_in("walt", "one seat in the last row").await;

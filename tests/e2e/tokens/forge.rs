@@ -1,27 +1,29 @@
 //! What bad tokens are made of: a good one, and more than any attacker has, the key that signs included.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm};
-use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use jsonwebtoken::crypto::sign;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::Value;
+use tests::provider::{Alg, Provider};
 use tests::{App, part};
 
-/// What stands before a point of P-256 in a `SubjectPublicKeyInfo` (RFC 5480).
-const SPKI: &str = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
+use super::der;
 
-/// The keys of a stack, and one that is an attacker's.
+/// The keys of a stack, or of a provider, and one that is an attacker's.
 pub(super) struct Keys {
     /// What the key is called that signs.
     pub(super) kid: String,
     pub(super) ours: EncodingKey,
     pub(super) foreign: EncodingKey,
+    /// Where an attacker could publish that one.
+    pub(super) foreign_url: String,
     /// The public keys as they are served.
     pub(super) jwks: String,
     /// The public half of the key that signs.
     pub(super) jwk: Value,
-    /// What the key is called that signs next.
+    /// What another key is called: of ours the one that signs next.
     pub(super) next_kid: Value,
 }
 
@@ -31,46 +33,82 @@ pub(super) fn new_key(algorithm: &'static EcdsaSigningAlgorithm) -> EncodingKey 
     EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref())
 }
 
+/// The public half of a key for ES256.
+pub(super) fn jwk_of(key: &EncodingKey) -> Value {
+    serde_json::to_value(Jwk::from_encoding_key(key, Algorithm::ES256).unwrap()).unwrap()
+}
+
 impl Keys {
+    fn new(
+        (kid, ours): (String, EncodingKey),
+        jwks: String,
+        (foreign, foreign_url): (EncodingKey, String),
+    ) -> Self {
+        let published: Value = serde_json::from_str(&jwks).unwrap();
+        let published = published["keys"].as_array().unwrap();
+        let jwk = published.iter().find(|jwk| jwk["kid"] == *kid).unwrap();
+        let next = published.iter().rfind(|jwk| jwk["kid"] != *kid).unwrap();
+        Self { foreign, foreign_url, jwk: jwk.clone(), next_kid: next["kid"].clone(), jwks, ours, kid }
+    }
+
     pub(super) async fn of(app: &App) -> Self {
         let (kid, pkcs8) = app.signing_key().await;
         let served = app.anonymous().get("/.well-known/jwks.json").await;
-        let (signs, next): (Vec<_>, Vec<_>) =
-            served.body["keys"].as_array().unwrap().iter().partition(|jwk| jwk["kid"] == *kid);
-        Self {
-            ours: EncodingKey::from_ec_der(&pkcs8),
-            foreign: new_key(&ECDSA_P256_SHA256_FIXED_SIGNING),
-            jwk: signs[0].clone(),
-            next_kid: next[0]["kid"].clone(),
-            jwks: served.text.clone(),
-            kid,
-        }
+        let foreign = new_key(&ECDSA_P256_SHA256_FIXED_SIGNING);
+        let url = "https://attacker.example/jwks.json".to_owned();
+        Self::new((kid, EncodingKey::from_ec_der(&pkcs8)), served.text, (foreign, url))
+    }
+
+    /// Those of an identity provider, and the key of another one, which publishes it.
+    pub(super) fn of_provider(provider: &Provider, attacker: &Provider) -> Self {
+        let (_, foreign) = attacker.signing_key(Alg::ES256);
+        let url = format!("{}/jwks", attacker.issuer());
+        Self::new(provider.signing_key(Alg::ES256), provider.jwks().to_string(), (foreign, url))
     }
 
     /// The public half of the foreign key, as a token can bring it.
     pub(super) fn foreign_jwk(&self) -> Value {
-        serde_json::to_value(Jwk::from_encoding_key(&self.foreign, Algorithm::ES256).unwrap()).unwrap()
+        jwk_of(&self.foreign)
     }
 
     /// `x` or `y` of the key that signs.
     pub(super) fn coordinate(&self, name: &str) -> Vec<u8> {
-        BASE64URL_NOPAD.decode(self.jwk[name].as_str().unwrap().as_bytes()).unwrap()
+        member(&self.jwk, name)
     }
 
     /// The public half as a point.
     pub(super) fn point(&self) -> Vec<u8> {
-        [vec![4], self.coordinate("x"), self.coordinate("y")].concat()
+        point(&self.jwk)
     }
 
     pub(super) fn der(&self) -> Vec<u8> {
-        [HEXLOWER.decode(SPKI.as_bytes()).unwrap(), self.point()].concat()
+        der::ec_public_key(&self.point())
     }
 
     pub(super) fn pem(&self) -> String {
-        let text = BASE64.encode(&self.der());
-        let (first, second) = text.split_at(64);
-        format!("-----BEGIN PUBLIC KEY-----\n{first}\n{second}\n-----END PUBLIC KEY-----\n")
+        pem(&self.der())
     }
+
+    /// A certificate of the foreign key, as `x5c` has it (RFC 7515 §4.1.6).
+    pub(super) fn foreign_certificate(&self) -> String {
+        BASE64.encode(&der::certificate(&point(&self.foreign_jwk()), &self.foreign))
+    }
+}
+
+/// A member of a JWK that is a number.
+pub(super) fn member(jwk: &Value, name: &str) -> Vec<u8> {
+    BASE64URL_NOPAD.decode(jwk[name].as_str().unwrap().as_bytes()).unwrap()
+}
+
+fn point(jwk: &Value) -> Vec<u8> {
+    [vec![4], member(jwk, "x"), member(jwk, "y")].concat()
+}
+
+/// A public key as PEM (RFC 7468).
+pub(super) fn pem(der: &[u8]) -> String {
+    let text = BASE64.encode(der);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
 }
 
 /// Any header and claims, signed by any key.
@@ -150,4 +188,10 @@ pub(super) fn changed(object: &Value, name: &str, value: Value) -> Value {
 pub(super) fn with_twice(object: &Value, name: &str, value: &Value) -> String {
     let text = object.to_string();
     format!("{},{}:{value}}}", text.strip_suffix('}').unwrap(), Value::from(name))
+}
+
+/// An object's text, with one field more at its beginning.
+pub(super) fn with_first(object: &Value, name: &str, value: &Value) -> String {
+    let text = object.to_string();
+    format!("{{{}:{value},{}", Value::from(name), text.strip_prefix('{').unwrap())
 }

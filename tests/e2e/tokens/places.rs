@@ -62,7 +62,7 @@ pub(super) const WITHOUT: &[&str] = &[
     "watch-qr-get-token",
     "admin-login",
     "admin-sso-initiate",
-    // It fetches an ID token itself, at the provider: `sso/hostile.rs`.
+    // It fetches an ID token itself, at the provider: `id_tokens.rs`.
     "admin-sso-login",
     "vidizmo-authenticate",
     "reset-page",
@@ -241,10 +241,7 @@ impl<'a> Place<'a> {
         } else {
             answer.expect(http, &wanted)
         };
-        let id = answer.header("x-request-id").to_owned();
-        let headers = answer.headers.iter().filter(|(name, _)| *name != "date" && *name != "x-request-id");
-        let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.as_str(), value)).collect();
-        Ok((wanted, format!("{headers:?} {}", answer.text.replace(&id, "id"))))
+        Ok((wanted, look(&answer)))
     }
 
     fn code(&self, digits: &str) -> String {
@@ -272,4 +269,11 @@ impl<'a> Place<'a> {
         };
         (http, self.code(digits))
     }
+}
+
+/// An answer without what differs in each.
+pub(super) fn look(answer: &Answer) -> String {
+    let headers = answer.headers.iter().filter(|(name, _)| *name != "date" && *name != "x-request-id");
+    let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.as_str(), value)).collect();
+    format!("{headers:?} {}", answer.text.replace(answer.header("x-request-id"), "id"))
 }

@@ -60,6 +60,10 @@ pub struct Behaviour {
     pub claims: Value,
     /// Fields of the discovery document that are different; null: left out.
     pub discovery: Value,
+    /// What is given out in the place of an ID token, whatever it is.
+    pub id_token: Option<String>,
+    /// Public keys that are published beside its own.
+    pub keys: Vec<Value>,
     /// Which of `discovery`, `jwks` and `token` fail.
     pub trouble: HashMap<&'static str, Trouble>,
 }
@@ -71,6 +75,8 @@ impl Default for Behaviour {
             auth_methods: Some(vec!["client_secret_basic"]),
             claims: json!({}),
             discovery: json!({}),
+            id_token: None,
+            keys: Vec::new(),
             trouble: HashMap::new(),
         }
     }

@@ -12,10 +12,12 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
+use super::CLIENT_SECRET;
+use super::behaviour::Alg;
 use super::form::merge;
 
 /// Slow to make, so one for the whole process: [`Provider::rotate`] only gives it another name.
-pub(super) static RSA: LazyLock<EncodingKey> = LazyLock::new(|| {
+static RSA: LazyLock<EncodingKey> = LazyLock::new(|| {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
     let pkcs8: Pkcs8V1Der<'_> = pair.as_der().expect("a key in PKCS #8");
     // jsonwebtoken wants the `RSAPrivateKey` inside, which for keys of this size begins here.
@@ -55,7 +57,26 @@ impl Keys {
         format!("{name}-{}", self.generation)
     }
 
-    pub(super) fn public(&self) -> Value {
+    /// What signs so: algorithm, name and key; `None` where nothing does.
+    pub(super) fn signer(&self, alg: Alg) -> Option<(Algorithm, String, EncodingKey)> {
+        let (algorithm, name, key) = match alg {
+            Alg::ES256 => (Algorithm::ES256, "ec", &self.p256),
+            Alg::RS256 => (Algorithm::RS256, "rsa", &*RSA),
+            Alg::PS256 => (Algorithm::PS256, "rsa", &*RSA),
+            Alg::EdDSA => (Algorithm::EdDSA, "ed", &self.ed25519),
+            Alg::ES384 => (Algorithm::ES384, "ec384", &self.p384),
+            Alg::None => return None,
+            Alg::Hs256WithClientSecret => {
+                (Algorithm::HS256, "ec", &EncodingKey::from_secret(CLIENT_SECRET.as_bytes()))
+            }
+            Alg::ForeignKey => (Algorithm::ES256, "ec", &self.foreign),
+            Alg::ForeignKidUnknown => (Algorithm::ES256, "unknown", &self.foreign),
+            Alg::EncryptionKey => (Algorithm::ES256, "encryption", &self.encryption),
+        };
+        Some((algorithm, self.kid(name), key.clone()))
+    }
+
+    pub(super) fn public(&self) -> Vec<Value> {
         let jwk = |name: &str, key: &EncodingKey, algorithm: Algorithm, changes: Value| {
             let jwk = Jwk::from_encoding_key(key, algorithm).expect("a public half");
             let mut jwk = serde_json::to_value(jwk).expect("a JWK is JSON");
@@ -63,13 +84,13 @@ impl Keys {
             merge(&mut jwk, &changes);
             jwk
         };
-        json!({ "keys": [
+        vec![
             jwk("encryption", &self.encryption, Algorithm::ES256, json!({ "use": "enc", "alg": "ECDH-ES" })),
             jwk("ec", &self.p256, Algorithm::ES256, json!({})),
             jwk("ec384", &self.p384, Algorithm::ES384, json!({})),
             jwk("ed", &self.ed25519, Algorithm::EdDSA, json!({})),
             // For RS256 and PS256 alike.
             jwk("rsa", &RSA, Algorithm::RS256, json!({ "alg": null })),
-        ]})
+        ]
     }
 }

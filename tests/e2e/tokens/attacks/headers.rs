@@ -6,8 +6,6 @@ use serde_json::{Value, json};
 use super::{Attack, named};
 use crate::tokens::forge::{Good, changed, signed, with_twice};
 
-const JWKS_URL: &str = "https://attacker.example/jwks.json";
-
 pub(super) fn of(good: &Good<'_>) -> Vec<Attack> {
     [algorithms(good), kinds(good), names(good), added(good), foreign(good), texts(good)].concat()
 }
@@ -54,7 +52,7 @@ fn names(good: &Good<'_>) -> Vec<Attack> {
             ("our next key's", good.keys.next_kid.clone()),
             ("empty", json!("")),
             ("a path", json!("../../../../dev/null")),
-            ("a URL", json!(JWKS_URL)),
+            ("a URL", json!(good.keys.foreign_url)),
             ("SQL", json!("x' UNION SELECT 'key' --")),
             ("a command", json!("key|/usr/bin/id")),
             ("a key of the table", json!("KEYS")),
@@ -74,9 +72,9 @@ fn names(good: &Good<'_>) -> Vec<Attack> {
 fn added(good: &Good<'_>) -> Vec<Attack> {
     let fields = [
         ("jwk", good.keys.jwk.clone()),
-        ("jku", json!(JWKS_URL)),
-        ("x5u", json!("https://attacker.example/chain.pem")),
-        ("x5c", json!(["MIIB"])),
+        ("jku", json!(good.keys.foreign_url)),
+        ("x5u", json!(good.keys.foreign_url)),
+        ("x5c", json!([good.keys.foreign_certificate()])),
         ("x5t", json!("AAAA")),
         ("x5t#S256", json!("AAAA")),
         ("crit", json!(["exp"])),
@@ -98,6 +96,10 @@ fn added(good: &Good<'_>) -> Vec<Attack> {
         }
         all.push((format!("crit: {name}"), good.signed(&header, &good.claims)));
     }
+    // What is understood without being named there must not be (RFC 7515 §4.1.11).
+    for name in ["alg", "kid", "typ"] {
+        all.push((format!("crit: {name}"), good.with_header("crit", json!([name]))));
+    }
     // A nested token (RFC 7519 §5.2): the good one as the claims.
     let nested = changed(&good.header, "cty", json!("JWT")).to_string();
     all.push(("nested".to_owned(), good.signed_text(&nested, good.token)));
@@ -115,9 +117,9 @@ fn foreign(good: &Good<'_>) -> Vec<Attack> {
         if !kid.is_null() {
             jwk["kid"] = kid.clone();
         }
-        for (field, value) in
-            [("jwk", jwk), ("jku", json!(JWKS_URL)), ("x5u", json!(JWKS_URL)), ("x5c", json!(["MIIB"]))]
-        {
+        let url = json!(good.keys.foreign_url);
+        let chain = json!([good.keys.foreign_certificate()]);
+        for (field, value) in [("jwk", jwk), ("jku", url.clone()), ("x5u", url), ("x5c", chain)] {
             let header = changed(&changed(&good.header, "kid", kid.clone()), field, value).to_string();
             let token = signed(&header, &good.claims.to_string(), &good.keys.foreign, Algorithm::ES256);
             all.push((format!("a foreign key, {field}, kid {whose}"), token));

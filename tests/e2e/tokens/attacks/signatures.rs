@@ -7,6 +7,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::json;
 
 use super::{Attack, named};
+use crate::tokens::der::ecdsa_signature;
 use crate::tokens::forge::{Good, changed, new_key, signed, unsigned};
 
 /// The order of P-256: `r` and `s` are below it.
@@ -61,24 +62,11 @@ fn forms(good: &Good<'_>) -> Vec<Attack> {
             ("a byte before", [&[0], &*whole].concat()),
             ("twice", whole.repeat(2)),
             ("a bit flipped", flipped),
-            ("in DER", der(r, s)),
+            ("in DER", ecdsa_signature(r, s)),
             ("of the claims alone", BASE64URL_NOPAD.decode(of_the_claims.as_bytes()).unwrap()),
         ],
         |bytes: Vec<u8>| good.with_signature(&bytes),
     )
-}
-
-/// As X.509 and TLS write them: a sequence of two integers.
-fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
-    let integer = |bytes: &[u8]| {
-        let mut bytes: Vec<_> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
-        if bytes[0] >= 0x80 {
-            bytes.insert(0, 0);
-        }
-        [vec![2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
-    };
-    let both = [integer(r), integer(s)].concat();
-    [vec![0x30, u8::try_from(both.len()).unwrap()], both].concat()
 }
 
 /// Tokens that say that they need no signature (RFC 8725 §3.2), without one and with the good one.
