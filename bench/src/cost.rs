@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tests::App;
-use tests::costs::in_the_readme;
+use tests::costs::documented;
 
 use crate::measure::milliseconds;
 use crate::parts::{PARTS, Part};
@@ -181,12 +181,12 @@ pub(crate) async fn run(root: &Path, binaries: &Path, delay: Duration, date: &st
     let prices: Prices =
         serde_json::from_str(&read("bench/prices.json")?).map_err(|error| format!("prices.json: {error}"))?;
     let template = read("template.yaml")?;
-    let units = in_the_readme();
+    let units = documented("call");
     let mut rows = BTreeMap::new();
     for (row, taken) in measure(binaries, delay).await {
         let function = row.split(',').next().unwrap_or_default();
         let memory = memory(&template, function).ok_or_else(|| format!("the template has no {function}"))?;
-        let units = units.get(&row).ok_or_else(|| format!("the README has no {row}"))?;
+        let units = units.get(&row).ok_or_else(|| format!("docs/units.md has no {row}"))?;
         let price = price(&prices, &row, taken, *units, memory);
         rows.insert(row, price);
     }
@@ -202,7 +202,7 @@ fn document(prices: &Prices, rows: &BTreeMap<String, Price>, delay: Duration, da
         "# Cost\n\nWritten by `cargo run -p bench --release -- cost` on {date}, on a machine with {}; prices of \
          {} as of {}, from `bench/prices.json`, without free tiers, but for Cognito's 10,000 people. Dollars for a \
          million calls: API Gateway, Lambda (the request, and the time of the binary that ships, as below, at the template's memory), DynamoDB (the \
-         units of the [README](../README.md#costs), which a test holds). The time is the median of {}, made \
+         [units](units.md), which a test holds). The time is the median of {}, made \
          after {WARM_UP} of the same by functions that were started {STARTS} times, \
          with each AWS call answered {} ms later. A function whose processor time is more than the share of {SLICE:.0} \
          ms that its memory gives it pauses for the rest of them, as \
@@ -259,7 +259,7 @@ fn mixed_login(rows: &BTreeMap<String, Price>) -> f64 {
     (1.0 - wrong_for_each) * right_at_once + wrong_for_each * (of(", wrong") + of(", after a wrong one"))
 }
 
-/// A row as the README has it, with the function's name as code.
+/// A row as docs/units.md has it, with the function's name as code.
 fn named(row: &str) -> String {
     match row.split_once(',') {
         Some((function, what)) => format!("`{function}`,{what}"),

@@ -33,7 +33,7 @@ pub(crate) struct Every {
     init: f64,
     /// That, to the same of the function that reads one item.
     pub(crate) init_to_floor: f64,
-    /// After the calls of the README's table, in MiB; after its start where none of them is for it.
+    /// After the calls of docs/units.md, in MiB; after its start where none of them is for it.
     pub(crate) peak_memory: f64,
     pub(crate) zip: Zip,
 }

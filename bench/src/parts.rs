@@ -1,4 +1,4 @@
-//! The calls of the README's table, but for single sign-on, in parts that each want a stack of their own.
+//! The calls of docs/units.md, but for single sign-on, in parts that each want a stack of their own.
 
 use std::path::Path;
 

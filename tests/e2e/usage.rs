@@ -1,10 +1,11 @@
-//! What the functions' calls cost, held against the README.
+//! What the functions' calls cost, held against docs/units.md.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 use tests::App;
-use tests::costs::{each_call, each_of_screeners, each_of_vidizmo, in_the_readme};
+use tests::costs::{documented, each_call, each_of_screeners, each_of_vidizmo};
+use tests::refusals::each_refusal;
 
 use crate::v1::admin::auth::sso::{OLGA_AT, Studio};
 
@@ -17,7 +18,7 @@ fn cost(app: &App, function: &str) -> [f64; 3] {
     [calls, usage.read_units, usage.write_units]
 }
 
-/// Those rows of the README's table that are about single sign-on.
+/// Those rows of the first table that are about single sign-on.
 async fn costs_of_sso() -> BTreeMap<String, [f64; 3]> {
     let studio = Studio::open().await;
     for _first_and_second_sight in 0..2 {
@@ -46,7 +47,7 @@ async fn costs_of(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_costs_what_the_readme_says() {
+async fn every_call_costs_what_the_document_says() {
     let mut measured = costs_of_sso().await;
     measured
         .extend(costs_of(App::start().await, async |app, mut note| each_call(app, &mut note).await).await);
@@ -58,5 +59,12 @@ async fn every_call_costs_what_the_readme_says() {
     let screeners =
         costs_of(three_messages.await, async |app, mut note| each_of_screeners(app, &mut note).await);
     measured.extend(screeners.await);
-    assert_eq!(measured, in_the_readme());
+    assert_eq!(measured, documented("call"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_costs_what_the_document_says() {
+    let app = App::start().await;
+    let measured = costs_of(app, async |app, mut note| each_refusal(app, &mut note).await).await;
+    assert_eq!(measured, documented("refusal"));
 }

@@ -1,4 +1,4 @@
-//! What each call of the API costs: all of them, one after the other, as the README's table has them.
+//! What each call of the API costs: all of them, one after the other, as docs/units.md has them.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,13 @@ pub const US: (u64, u64, &str) = (1, 2_025_550_143, "+12025550143");
 /// The screener that opens to an API key.
 pub const LINK: &str = "link";
 
-/// The rows of the README's table: the call, and its calls, read units and write units.
-pub fn in_the_readme() -> BTreeMap<String, [f64; 3]> {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let readme = std::fs::read_to_string(file).expect("the README is there");
-    let table =
-        readme.split("| call | calls | read units | write units |").nth(1).expect("the table is there");
+/// The rows of a table of docs/units.md, which begins with `call` or with `refusal`: what it is, and its calls, read
+/// units and write units.
+pub fn documented(begins: &str) -> BTreeMap<String, [f64; 3]> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/units.md");
+    let document = std::fs::read_to_string(file).expect("the document is there");
+    let head = format!("| {begins} | calls | read units | write units |");
+    let table = document.split(&head).nth(1).expect("the table is there");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     rows.map(|row| {
         let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
@@ -262,7 +263,7 @@ pub async fn each_call(app: &App, note: &mut impl FnMut(&str)) {
     note("reset-submit");
 }
 
-/// Those rows of the README's table that are about VIDIZMO's API.
+/// Those rows of that table that are about VIDIZMO's API.
 ///
 /// See [`each_call`].
 pub async fn each_of_vidizmo(app: &App, note: &mut impl FnMut(&str)) {
@@ -283,7 +284,7 @@ pub async fn each_of_vidizmo(app: &App, note: &mut impl FnMut(&str)) {
     note("vidizmo-logout-get");
 }
 
-/// Those rows of the README's table that are about screeners.
+/// Those rows of that table that are about screeners.
 ///
 /// The enterprise of `app` may have three messages a day.
 pub async fn each_of_screeners(app: &App, note: &mut impl FnMut(&str)) {

@@ -21,6 +21,7 @@ pub mod phone;
 pub mod picture;
 pub mod policy;
 pub mod provider;
+pub mod refusals;
 mod secrets;
 pub mod studio;
 mod table;

@@ -77,17 +77,32 @@ impl Upstream {
             return failure("dynamodb", 500, "InternalServerError");
         };
         if let (Some(function), Ok(answer)) = (function, serde_json::from_slice::<Value>(&body)) {
-            note_capacity(world, function, operation, &answer["ConsumedCapacity"]);
+            let refused = units_of_refusal(&request, &answer);
+            note_capacity(world, function, operation, &answer["ConsumedCapacity"], refused);
         }
         Answer { status, content_type: JSON, error_type: None, body: body.to_vec() }
     }
 }
 
-fn note_capacity(world: &World, function: &str, operation: &str, consumed: &Value) {
+/// The write units of a call whose condition did not hold: DynamoDB bills what it would have written, and does not say
+/// so in its answer. Our items are of less than 1 KB, which is one unit, and two in a transaction.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
+fn units_of_refusal(request: &Value, answer: &Value) -> f64 {
+    let kind = answer["__type"].as_str().unwrap_or_default();
+    if kind.ends_with("ConditionalCheckFailedException") {
+        1.0
+    } else if kind.ends_with("TransactionCanceledException") {
+        request["TransactItems"].as_array().into_iter().flatten().map(|_| 2.0).sum()
+    } else {
+        0.0
+    }
+}
+
+fn note_capacity(world: &World, function: &str, operation: &str, consumed: &Value, refused: f64) {
     let units = |table: &Value| table["CapacityUnits"].as_f64().unwrap_or_default();
     let units = match consumed {
         Value::Array(tables) => tables.iter().map(units).sum(),
-        table => units(table),
+        table => units(table) + refused,
     };
     let mut usage = world.usage();
     let usage = usage.functions.entry(function.to_owned()).or_default();

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use functions::{ROUTES, TRIGGERS};
 use futures_util::{StreamExt, stream};
 use shared::store::Attributes;
-use tests::costs::in_the_readme;
+use tests::costs::documented;
 use tests::{Answer, App};
 
 use super::rows::{Sent, Stage, prepare};
@@ -234,7 +234,7 @@ async fn plan(app: &App, planned: Planned<'_>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_fails_the_state_is_the_old_or_the_new() {
-    let mut rows: Vec<_> = in_the_readme().into_keys().collect();
+    let mut rows: Vec<_> = documented("call").into_keys().collect();
     rows.push(ALL_COPIES.to_owned());
     let named: BTreeSet<_> = rows.iter().map(|row| row.split(',').next().unwrap()).collect();
     let all = ROUTES.iter().map(|route| route.name).chain(TRIGGERS.iter().map(|trigger| trigger.name));

@@ -1,4 +1,4 @@
-//! Each row of the README's table of costs as one call, with what it needs made beforehand.
+//! Each row of the first table of docs/units.md as one call, with what it needs made beforehand.
 
 use serde_json::{Value, json};
 use tests::costs::{ANA_AT, LINK, US, authorizer_event, link_and_request, on_vidizmo, wrong_code};
