@@ -1,7 +1,8 @@
-//! Refresh tokens with rotation: a client, a thief, one session.
+//! Refresh tokens with rotation: a client, a thief, one session, which somebody may end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use shared::endpoint::DEADLINE;
 use shared::store::session::{ROTATION_GRACE, Session, Spent};
 use stateright::{Checker, Model, Property};
 
@@ -11,6 +12,9 @@ const STEP: i64 = ROTATION_GRACE * 6 / 10;
 const END: i64 = 3 * STEP;
 /// How many requests reach a handler.
 const MOST_REQUESTS: usize = 4;
+
+// A call is over before the second step after it came.
+const _: () = assert!(DEADLINE.as_secs() < (2 * STEP).unsigned_abs());
 
 /// A token, by the order in which they are made.
 type Token = u8;
@@ -23,7 +27,7 @@ enum Who {
 }
 
 /// What the session's item says.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Item {
     current: Token,
     /// The one before, and when it was spent.
@@ -53,8 +57,17 @@ impl Item {
     }
 }
 
+/// The call of the table that a handler makes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Next {
+    Read,
+    /// The token was the current one. And what it was spent for, where that was done and the answer lost.
+    Rotate(Option<Token>),
+    End,
+}
+
 /// A call that is being handled.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Handler {
     who: Who,
     token: Token,
@@ -63,16 +76,38 @@ struct Handler {
     next: Next,
 }
 
-/// The call of the table that it makes next.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Next {
-    Read,
-    /// With what was read.
-    Write(Item),
-    End,
+/// What the contract says of what has happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Contract {
+    /// When each token was spent, and for which other ones it ever was.
+    spent: BTreeMap<Token, (i64, BTreeSet<Token>)>,
+    /// Whether the session was ended.
+    is_over: bool,
+    /// Whether a token got another one too late.
+    was_late: bool,
+    /// Whether a call got one that looked, or spent its token, after the end.
+    was_after_end: bool,
+    /// Whether a session was ended for a token that had not come too late.
+    was_wrong: bool,
+    /// Whether a call was answered whose token had come too late, and the session lives.
+    was_let_off: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+impl Contract {
+    /// Whether a token was spent more than ten seconds ago, or its successor is spent too.
+    fn is_too_late(&self, token: Token, at: i64) -> bool {
+        self.spent.get(&token).is_some_and(|(spent_at, successors)| {
+            at > spent_at + 10 || successors.iter().any(|successor| self.spent.contains_key(successor))
+        })
+    }
+
+    /// How often tokens were spent since `token` was made.
+    fn rotations_since(&self, token: Token) -> usize {
+        self.spent.range(token..).count()
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct State {
     now: i64,
     item: Item,
@@ -83,43 +118,40 @@ struct State {
     /// Answers on their way.
     answers: Vec<(Who, Token)>,
     handled: usize,
-    /// When each token was spent, and for which other ones it ever was.
-    spent: BTreeMap<Token, (i64, BTreeSet<Token>)>,
-    /// Whether a token got another one too late.
-    was_late: bool,
-    /// Whether one was found again.
+    contract: Contract,
+    /// Whether an answer was found again.
     was_found: bool,
-    /// Whether somebody came with a token that nobody gets anything for any more.
-    was_reused: bool,
+    /// Whether a call found what it had written under a later rotation.
+    was_found_below: bool,
+    /// Whether a call that had spent its token found the session ended.
+    was_ended_meanwhile: bool,
 }
 
 impl State {
-    /// By the contract: spent more than ten seconds ago, or its successor is spent too.
-    fn is_too_late(&self, token: Token, at: i64) -> bool {
-        self.spent.get(&token).is_some_and(|(spent_at, successors)| {
-            at > spent_at + 10 || successors.iter().any(|successor| self.spent.contains_key(successor))
-        })
-    }
-
-    fn answer(&mut self, handler: &Handler, successor: Token, is_late: bool) {
-        self.was_late |= is_late;
-        let (_, successors) = self.spent.entry(handler.token).or_insert((handler.at, BTreeSet::new()));
+    fn answer(&mut self, handler: Handler, successor: Token) {
+        self.contract.was_after_end |= self.contract.is_over;
+        let (_, successors) =
+            self.contract.spent.entry(handler.token).or_insert((handler.at, BTreeSet::new()));
         successors.insert(successor);
         self.answers.push((handler.who, successor));
     }
 
-    /// What a token gets that is not the current one of `item`; what to do next.
-    fn judge(&mut self, handler: &Handler, item: &Item) -> Option<Next> {
-        match item.session().already_spent(&handler.token.to_string(), handler.at) {
+    /// What a token gets that is not the current one; what to do next.
+    fn judge(&mut self, handler: Handler, spent: Spent) -> Option<Next> {
+        let Handler { token, at, next, .. } = handler;
+        let is_too_late = self.contract.is_too_late(token, at);
+        match spent {
             Spent::Before(sealed) => {
-                // Later rotations than the one that was read are none of this answer's business.
-                let is_late = item.previous.is_none_or(|(_, at)| handler.at > at + 10);
+                self.contract.was_late |= is_too_late;
                 self.was_found = true;
-                self.answer(handler, sealed[0], is_late);
+                self.answer(handler, sealed[0]);
                 None
             }
             Spent::Reused => {
-                self.was_reused |= self.is_too_late(handler.token, handler.at);
+                // Who spent a token has not come too late for it. An item remembers that for two rotations.
+                let is_own = matches!(next, Next::Rotate(Some(successor))
+                    if self.contract.rotations_since(successor) < 2);
+                self.contract.was_wrong |= !is_too_late || is_own;
                 Some(Next::End)
             }
             Spent::Gone => None,
@@ -127,24 +159,41 @@ impl State {
     }
 
     /// One call of the table, and what the handler does next.
-    fn call(&mut self, handler: &Handler) -> Option<Next> {
-        match &handler.next {
+    fn call(&mut self, handler: Handler) -> Option<Next> {
+        let Handler { token, at, next, .. } = handler;
+        let session = self.item.session();
+        match next {
             Next::Read if self.item.is_ended => None,
-            Next::Read => Some(Next::Write(self.item.clone())),
-            Next::Write(read) if read.current != handler.token => self.judge(handler, read),
-            Next::Write(_) if self.item.current == handler.token && !self.item.is_ended => {
+            Next::Read if self.item.current == token => Some(Next::Rotate(None)),
+            Next::Read => {
+                let is_too_late = self.contract.is_too_late(token, at);
+                let next = self.judge(handler, session.already_spent(&token.to_string(), at));
+                self.contract.was_let_off |= is_too_late && next != Some(Next::End);
+                next
+            }
+            Next::Rotate(_) if self.item.current == token && !self.item.is_ended => {
                 let successor = self.item.current + 1;
-                self.item.previous = Some((handler.token, handler.at));
+                self.item.previous = Some((token, at));
                 self.item.current = successor;
-                self.answer(handler, successor, false);
+                self.answer(handler, successor);
                 None
             }
-            Next::Write(_) => {
-                let found = self.item.clone();
-                self.judge(handler, &found)
+            Next::Rotate(own) => {
+                self.was_ended_meanwhile |= own.is_some() && self.item.is_ended;
+                let successor = own.unwrap_or(Token::MAX);
+                match session.not_rotated(&token.to_string(), &successor.to_string(), at) {
+                    Ok(()) => {
+                        self.was_found_below = true;
+                        self.answer(handler, successor);
+                        None
+                    }
+                    Err(spent) => self.judge(handler, spent),
+                }
             }
             Next::End => {
                 self.item.is_ended = true;
+                self.contract.is_over = true;
+                self.contract.was_let_off |= !self.item.is_ended;
                 None
             }
         }
@@ -157,13 +206,14 @@ enum Action {
     Steal,
     /// A request reaches a handler; whether it will again.
     Arrive(usize, bool),
-    /// A handler makes its next call of the table.
+    /// A handler makes its next call of the table. None has to: one that dies makes no more.
     Call(usize),
-    /// It does, its answer is lost, and it makes it again.
-    CallTwice(usize),
-    Die(usize),
+    /// It does, its answer is lost, and it is going to make it again.
+    CallInVain(usize),
+    /// None has to be: it may be lost.
     Deliver(usize),
-    Lose(usize),
+    /// Logout or hotlisting.
+    EndSession,
     Wait,
 }
 
@@ -174,39 +224,29 @@ impl Model for Rotation {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        vec![State {
-            now: 0,
-            item: Item { current: 0, previous: None, is_ended: false },
-            held: BTreeMap::from([(Who::Client, 0)]),
-            requests: Vec::new(),
-            handlers: Vec::new(),
-            answers: Vec::new(),
-            handled: 0,
-            spent: BTreeMap::new(),
-            was_late: false,
-            was_found: false,
-            was_reused: false,
-        }]
+        vec![State { held: BTreeMap::from([(Who::Client, 0)]), ..State::default() }]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        if state.handled + state.requests.len() < MOST_REQUESTS {
+        let has_more = state.handled + state.requests.len() < MOST_REQUESTS;
+        if has_more {
             actions.extend(state.held.keys().map(|who| Action::Send(*who)));
         }
-        if !state.held.contains_key(&Who::Thief) {
+        if has_more && !state.held.contains_key(&Who::Thief) {
             actions.push(Action::Steal);
         }
         for at in 0..state.requests.len() {
             actions.push(Action::Arrive(at, false));
-            if state.handled + state.requests.len() < MOST_REQUESTS {
+            if has_more {
                 actions.push(Action::Arrive(at, true));
             }
         }
         for at in 0..state.handlers.len() {
-            actions.extend([Action::Call(at), Action::CallTwice(at), Action::Die(at)]);
+            actions.extend([Action::Call(at), Action::CallInVain(at)]);
         }
-        for at in 0..state.answers.len() {
-            actions.extend([Action::Deliver(at), Action::Lose(at)]);
+        actions.extend((0..state.answers.len()).map(Action::Deliver));
+        if !state.item.is_ended {
+            actions.push(Action::EndSession);
         }
         if state.now < END {
             actions.push(Action::Wait);
@@ -228,26 +268,30 @@ impl Model for Rotation {
             }
             Action::Call(at) => {
                 let handler = state.handlers.remove(at);
-                if let Some(next) = state.call(&handler) {
+                if let Some(next) = state.call(handler) {
                     state.handlers.push(Handler { next, ..handler });
                 }
             }
-            Action::CallTwice(at) => {
-                let handler = state.handlers.remove(at);
-                let answers = state.answers.len();
-                let _ = state.call(&handler);
-                state.answers.truncate(answers);
-                if let Some(next) = state.call(&handler) {
-                    state.handlers.push(Handler { next, ..handler });
+            Action::CallInVain(at) => {
+                let _ = state.call(before.handlers[at]);
+                // What changes nothing might as well be made later.
+                if state.item == before.item {
+                    return None;
+                }
+                state.answers.clone_from(&before.answers);
+                if let Next::Rotate(own) = &mut state.handlers[at].next {
+                    *own = Some(state.item.current);
                 }
             }
-            Action::Die(at) => _ = state.handlers.remove(at),
             Action::Deliver(at) => {
                 let (who, token) = state.answers.remove(at);
                 state.held.entry(who).and_modify(|held| *held = (*held).max(token));
             }
-            Action::Lose(at) => _ = state.answers.remove(at),
-            Action::Wait => state.now += STEP,
+            Action::EndSession => (state.item.is_ended, state.contract.is_over) = (true, true),
+            Action::Wait => {
+                state.now += STEP;
+                state.handlers.retain(|handler| before.now <= handler.at);
+            }
         }
         // In which order things are on their way is decided when they arrive.
         state.requests.sort_unstable();
@@ -259,17 +303,30 @@ impl Model for Rotation {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("a spent token has one successor", |_, state: &State| {
-                state.spent.values().all(|(_, successors)| successors.len() == 1)
+                state.contract.spent.values().all(|(_, successors)| successors.len() == 1)
             }),
             Property::always(
                 "nobody gets anything for a token ten seconds after it was spent",
-                |_, state: &State| !state.was_late,
+                |_, state: &State| !state.contract.was_late,
             ),
             Property::always(
-                "a session ends for a token that came too late, and for nothing else",
-                |_, state: &State| !state.item.is_ended || state.was_reused,
+                "a session ends for a token that came too late, or because somebody ended it, and for nothing else",
+                |_, state: &State| !state.contract.was_wrong,
             ),
+            Property::always(
+                "a token that came too late, and was answered, ends the session",
+                |_, state: &State| !state.contract.was_let_off,
+            ),
+            Property::always("a session that was ended gives nothing afterwards", |_, state: &State| {
+                !state.contract.was_after_end
+            }),
             Property::sometimes("the same answer is given again", |_, state: &State| state.was_found),
+            Property::sometimes("a call finds its rotation under a later one", |_, state: &State| {
+                state.was_found_below
+            }),
+            Property::sometimes("a session ends before its rotation is sent again", |_, state: &State| {
+                state.was_ended_meanwhile
+            }),
             Property::sometimes("the thief and the client end the session together", |_, state: &State| {
                 let [client, thief] = [Who::Client, Who::Thief].map(|who| state.held.get(&who));
                 state.item.is_ended && thief.is_some() && thief != client

@@ -271,13 +271,26 @@ impl Store {
             Ok(_) => Ok(Ok(())),
             Err(found) => {
                 let found = parse::<Session>(found)?;
-                Ok(Err(found.map_or(Spent::Gone, |session| session.already_spent(old_jti, now))))
+                Ok(found.map_or(Err(Spent::Gone), |session| session.not_rotated(old_jti, new_jti, now)))
             }
         }
     }
 }
 
 impl Session {
+    /// What became of the rotation of `old_jti` to `new_jti`, by the session on which its condition failed.
+    ///
+    /// # Errors
+    /// When it is not this call that spent `old_jti`.
+    pub fn not_rotated(self, old_jti: &str, new_jti: &str, now: i64) -> Result<(), Spent> {
+        // The answer was lost, and whoever got the successor meanwhile by the same token has spent it already: that
+        // is no reuse of the token by this call, which was the one to spend it.
+        if self.ended_at.is_none() && self.previous_jti.as_deref() == Some(new_jti) {
+            return Ok(());
+        }
+        Err(self.already_spent(old_jti, now))
+    }
+
     /// What a refresh token that is not the current one gets.
     #[must_use]
     pub fn already_spent(self, jti: &str, now: i64) -> Spent {

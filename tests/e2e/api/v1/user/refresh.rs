@@ -26,6 +26,25 @@ async fn a_live_token_is_exchanged_for_one_successor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_whose_answer_was_lost_is_no_reuse_though_its_successor_is_spent_meanwhile() {
+    let app = App::start().await;
+    let old = ana(&app).await;
+    app.fail("dynamodb", "UpdateItem", "lost_response", 1).await;
+    app.fail("dynamodb", "UpdateItem", "timeout", 1).await;
+    let meanwhile = async {
+        // The first attempt has spent the token, and the second one gets no answer for most of a second.
+        while app.usage("vidizmo-refresh").calls.get("dynamodb.UpdateItem").is_none_or(|calls| *calls < 2) {
+            tokio::task::yield_now().await;
+        }
+        let second = old.refresh_opaque().await.opaque();
+        (app.vidizmo().bearing(&second).refresh_opaque().await.opaque(), second)
+    };
+    let (slow, (third, second)) = tokio::join!(old.refresh_opaque(), meanwhile);
+    assert_eq!(slow.opaque(), second);
+    app.vidizmo().bearing(&third).user(ANA_AT).await.expect_value();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_idle_token_can_be_exchanged_for_a_day() {
     let app = App::start().await;
     for (idle, works) in [

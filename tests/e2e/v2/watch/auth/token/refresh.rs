@@ -126,6 +126,26 @@ async fn a_lost_answer_of_the_rotation_can_be_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_whose_answer_was_lost_is_no_reuse_though_its_successor_is_spent_meanwhile() {
+    let app = App::start().await;
+    let (key, first) = (app.key("acme-rotating"), rotating(&app).await.refresh_token);
+    app.fail("dynamodb", "UpdateItem", "lost_response", 1).await;
+    app.fail("dynamodb", "UpdateItem", "timeout", 1).await;
+    let meanwhile = async {
+        // The first attempt has spent the token, and the second one gets no answer for most of a second.
+        while app.usage("watch-token-refresh").calls.get("dynamodb.UpdateItem").is_none_or(|calls| *calls < 2)
+        {
+            tokio::task::yield_now().await;
+        }
+        let second = refresh_token(&key.refresh(&first).await.expect(200, "W0000"));
+        (refresh_token(&key.refresh(&second).await.expect(200, "W0000")), second)
+    };
+    let (slow, (third, second)) = tokio::join!(key.refresh(&first), meanwhile);
+    assert_eq!(refresh_token(&slow.expect(200, "W0000")), second);
+    key.refresh(&third).await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_body_names_no_account() {
     let app = App::start().await;
     let answer = app.watch().refresh("a.b.c").await.expect(401, "W2003");
