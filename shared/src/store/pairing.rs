@@ -332,7 +332,10 @@ impl Store {
             Update::builder()
                 .table_name(&self.table)
                 .set_key(Some(Pairing::key(Some(code)).attributes()))
-                .update_expression("SET session_id = :session, handed_at = :now, polled_at = :now")
+                // A poll of before that is sent again would move the time of this one back.
+                .update_expression(
+                    "SET session_id = :session, handed_at = :now, polled_at = :now REMOVE poll_operation"
+                )
                 .condition_expression(
                     "answer = :approved AND attribute_not_exists(session_id) AND ends_at > :now \
                      AND (attribute_not_exists(polled_at) OR polled_at <= :before)",

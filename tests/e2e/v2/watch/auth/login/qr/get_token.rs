@@ -371,6 +371,36 @@ async fn a_poll_whose_answer_was_lost_is_not_too_soon() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_poll_whose_answer_was_lost_is_too_soon_once_another_one_has_got_the_session() {
+    let app = App::start().await;
+    let (ana, writes) = (app.ana_client().await, |app: &App| {
+        app.usage("watch-qr-get-token").calls.get("dynamodb.UpdateItem").copied().unwrap_or(0)
+    });
+    for _ in 0..20 {
+        let (code, watch) = (app.watch().get_code("tv").await, app.watch());
+        app.forget_usage();
+        app.fail("dynamodb", "UpdateItem", "lost_response", 1).await;
+        app.fail("dynamodb", "UpdateItem", "timeout", 1).await;
+        let meanwhile = async {
+            // The first attempt has noted the poll, and the second one gets no answer for most of a second.
+            while writes(&app) < 2 {
+                tokio::task::yield_now().await;
+            }
+            ana.approve(&code).await.expect(200, "W0000");
+            app.advance(10);
+            app.watch().get_token(&code, "tv").await.expect(200, "W0000");
+            writes(&app) == 2
+        };
+        let (slow, is_in_time) = tokio::join!(watch.get_token(&code, "tv"), meanwhile);
+        if is_in_time {
+            slow.expect(429, "W5001");
+            return;
+        }
+    }
+    panic!("the poll was never slower than the one after it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_poll_costs_two_calls() {
     let app = App::start().await;
     let code = app.watch().get_code("tv").await;
