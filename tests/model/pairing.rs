@@ -11,7 +11,7 @@ use shared::endpoint::DEADLINE;
 use shared::store::pairing::{Answer, HAND_OUT_GRACE, LIFETIME, Pairing};
 use stateright::{Checker, Model, Property};
 
-use contract::Contract;
+use contract::{Contract, Rule};
 
 /// Seconds that pass at once: two steps are within the time in which a TV gets its session again, three are not.
 const STEP: i64 = HAND_OUT_GRACE / 2;
@@ -371,21 +371,21 @@ impl Model for Code {
             ),
             Property::always(
                 "nothing is handed out half a minute after the first time",
-                |_, state: &State| !state.contract.was_late,
+                |_, state: &State| !state.contract.broken.contains(&Rule::Grace),
             ),
             Property::always(
                 "after its end a code is not answered, makes nobody wait and opens nothing",
-                |_, state: &State| !state.contract.was_after_end,
+                |_, state: &State| !state.contract.broken.contains(&Rule::End),
             ),
             Property::always("polls that are told anything are an interval apart", |_, state: &State| {
-                !state.contract.was_too_soon
+                !state.contract.broken.contains(&Rule::Pause)
             }),
             Property::always("another device is told nothing", |_, state: &State| {
-                !state.contract.was_overheard
+                !state.contract.broken.contains(&Rule::Device)
             }),
             Property::always(
                 "an approval ends with the session by which it was given",
-                |_, state: &State| !state.contract.was_opened_for_nobody,
+                |_, state: &State| !state.contract.broken.contains(&Rule::Approver),
             ),
             Property::sometimes("the same answer is given again", |_, state: &State| {
                 state.seen == Some(Seen::Again)

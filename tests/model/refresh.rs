@@ -76,6 +76,18 @@ struct Handler {
     next: Next,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Rule {
+    /// No token gets another one too late.
+    Grace,
+    /// No call gets one that looks, or spends its token, after the session's end.
+    Ended,
+    /// No session is ended for a token that has not come too late.
+    NoReuse,
+    /// No call is answered whose token came too late, while the session lives.
+    Reuse,
+}
+
 /// What the contract says of what has happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Contract {
@@ -83,17 +95,17 @@ struct Contract {
     spent: BTreeMap<Token, (i64, BTreeSet<Token>)>,
     /// Whether the session was ended.
     is_over: bool,
-    /// Whether a token got another one too late.
-    was_late: bool,
-    /// Whether a call got one that looked, or spent its token, after the end.
-    was_after_end: bool,
-    /// Whether a session was ended for a token that had not come too late.
-    was_wrong: bool,
-    /// Whether a call was answered whose token had come too late, and the session lives.
-    was_let_off: bool,
+    /// What was not as it says.
+    broken: BTreeSet<Rule>,
 }
 
 impl Contract {
+    fn require(&mut self, is_kept: bool, rule: Rule) {
+        if !is_kept {
+            self.broken.insert(rule);
+        }
+    }
+
     /// Whether a token was spent more than ten seconds ago, or its successor is spent too.
     fn is_too_late(&self, token: Token, at: i64) -> bool {
         self.spent.get(&token).is_some_and(|(spent_at, successors)| {
@@ -129,7 +141,7 @@ struct State {
 
 impl State {
     fn answer(&mut self, handler: Handler, successor: Token) {
-        self.contract.was_after_end |= self.contract.is_over;
+        self.contract.require(!self.contract.is_over, Rule::Ended);
         let (_, successors) =
             self.contract.spent.entry(handler.token).or_insert((handler.at, BTreeSet::new()));
         successors.insert(successor);
@@ -142,7 +154,7 @@ impl State {
         let is_too_late = self.contract.is_too_late(token, at);
         match spent {
             Spent::Before(sealed) => {
-                self.contract.was_late |= is_too_late;
+                self.contract.require(!is_too_late, Rule::Grace);
                 self.was_found = true;
                 self.answer(handler, sealed[0]);
                 None
@@ -151,7 +163,7 @@ impl State {
                 // Who spent a token has not come too late for it. An item remembers that for two rotations.
                 let is_own = matches!(next, Next::Rotate(Some(successor))
                     if self.contract.rotations_since(successor) < 2);
-                self.contract.was_wrong |= !is_too_late || is_own;
+                self.contract.require(is_too_late && !is_own, Rule::NoReuse);
                 Some(Next::End)
             }
             Spent::Gone => None,
@@ -168,7 +180,7 @@ impl State {
             Next::Read => {
                 let is_too_late = self.contract.is_too_late(token, at);
                 let next = self.judge(handler, session.already_spent(&token.to_string(), at));
-                self.contract.was_let_off |= is_too_late && next != Some(Next::End);
+                self.contract.require(!is_too_late || next == Some(Next::End), Rule::Reuse);
                 next
             }
             Next::Rotate(_) if self.item.current == token && !self.item.is_ended => {
@@ -193,7 +205,7 @@ impl State {
             Next::End => {
                 self.item.is_ended = true;
                 self.contract.is_over = true;
-                self.contract.was_let_off |= !self.item.is_ended;
+                self.contract.require(self.item.is_ended, Rule::Reuse);
                 None
             }
         }
@@ -307,18 +319,18 @@ impl Model for Rotation {
             }),
             Property::always(
                 "nobody gets anything for a token ten seconds after it was spent",
-                |_, state: &State| !state.contract.was_late,
+                |_, state: &State| !state.contract.broken.contains(&Rule::Grace),
             ),
             Property::always(
                 "a session ends for a token that came too late, or because somebody ended it, and for nothing else",
-                |_, state: &State| !state.contract.was_wrong,
+                |_, state: &State| !state.contract.broken.contains(&Rule::NoReuse),
             ),
             Property::always(
                 "a token that came too late, and was answered, ends the session",
-                |_, state: &State| !state.contract.was_let_off,
+                |_, state: &State| !state.contract.broken.contains(&Rule::Reuse),
             ),
             Property::always("a session that was ended gives nothing afterwards", |_, state: &State| {
-                !state.contract.was_after_end
+                !state.contract.broken.contains(&Rule::Ended)
             }),
             Property::sometimes("the same answer is given again", |_, state: &State| state.was_found),
             Property::sometimes("a call finds its rotation under a later one", |_, state: &State| {

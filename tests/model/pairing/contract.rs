@@ -4,6 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ASKED, Number, POLLING_INTERVAL, Person};
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Rule {
+    /// Nobody gets the session when its half minute is over.
+    Grace,
+    /// No code is answered, polled or opens a session after its end.
+    End,
+    /// No poll is answered too soon after another one.
+    Pause,
+    /// No other device is told anything.
+    Device,
+    /// No session is opened for somebody whose own has ended.
+    Approver,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Contract {
     /// The sessions that were opened, and whose they are.
@@ -18,27 +32,25 @@ pub(super) struct Contract {
     polls: BTreeMap<Number, i64>,
     /// Who has no longer the session with which they approve.
     pub(super) signed_out: BTreeSet<Person>,
-    /// Whether somebody got the session when its half minute was over.
-    pub(super) was_late: bool,
-    /// Whether a code was answered, polled or opened a session after its end.
-    pub(super) was_after_end: bool,
-    /// Whether a poll was answered too soon after another one.
-    pub(super) was_too_soon: bool,
-    /// Whether another device was told anything.
-    pub(super) was_overheard: bool,
-    /// Whether a session was opened for somebody whose own had ended.
-    pub(super) was_opened_for_nobody: bool,
+    /// What was not as it says.
+    pub(super) broken: BTreeSet<Rule>,
 }
 
 impl Contract {
+    fn require(&mut self, is_kept: bool, rule: Rule) {
+        if !is_kept {
+            self.broken.insert(rule);
+        }
+    }
+
     fn uses_code(&mut self, at: i64) {
-        self.was_after_end |= at >= ASKED + 5 * 60;
+        self.require(at < ASKED + 5 * 60, Rule::End);
     }
 
     /// A poll is answered, neither with tokens nor with what a code gets that is over.
     fn answer(&mut self, at: i64, is_ours: bool) {
         self.uses_code(at);
-        self.was_overheard |= !is_ours;
+        self.require(is_ours, Rule::Device);
     }
 
     /// A person's answer is taken.
@@ -52,7 +64,7 @@ impl Contract {
     }
 
     fn note_poll(&mut self, number: Number, at: i64) {
-        self.was_too_soon |= !self.has_pause(number, at);
+        self.require(self.has_pause(number, at), Rule::Pause);
         self.polls.insert(number, at);
     }
 
@@ -69,7 +81,7 @@ impl Contract {
     /// A poll is told that somebody refused. That is the end of it, so it makes no other one wait.
     pub(super) fn refuse(&mut self, number: Number, at: i64, is_ours: bool) {
         self.answer(at, is_ours);
-        self.was_too_soon |= !self.has_pause(number, at);
+        self.require(self.has_pause(number, at), Rule::Pause);
     }
 
     /// A poll opens a session; by whose session they approved, where it was by one.
@@ -78,13 +90,13 @@ impl Contract {
         self.note_poll(number, at);
         self.opened.insert((number, who));
         self.opened_at.get_or_insert(at);
-        self.was_opened_for_nobody |= by.is_some_and(|by| self.signed_out.contains(&by));
+        self.require(by.is_none_or(|by| !self.signed_out.contains(&by)), Rule::Approver);
     }
 
     /// A poll is given the tokens of a session.
     pub(super) fn give(&mut self, session: Number, at: i64, is_ours: bool) {
-        self.was_overheard |= !is_ours;
-        self.was_late |= self.opened_at.is_none_or(|opened_at| at > opened_at + 30);
+        self.require(is_ours, Rule::Device);
+        self.require(self.opened_at.is_some_and(|opened_at| at <= opened_at + 30), Rule::Grace);
         self.given.insert(session);
     }
 }
