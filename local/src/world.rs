@@ -184,18 +184,23 @@ impl World {
 
     /// Plans a fault.
     pub fn add_fault(&self, fault: Fault) {
-        open(&self.faults).push(fault);
+        self.faults().push(fault);
+    }
+
+    /// What is left of the planned faults: those that have not hit yet, or not as often as they are to.
+    pub fn faults(&self) -> MutexGuard<'_, Vec<Fault>> {
+        open(&self.faults)
     }
 
     /// Forgets all planned faults.
     pub fn clear_faults(&self) {
-        open(&self.faults).clear();
+        self.faults().clear();
     }
 
     /// The fault that hits this call, if one is planned; it is used up by that.
     #[must_use]
     pub fn take_fault(&self, service: &str, operation: &str) -> Option<FaultKind> {
-        let mut faults = open(&self.faults);
+        let mut faults = self.faults();
         let matches = |fault: &Fault| {
             let is = |planned: &str, called: &str| planned == "*" || planned == called;
             is(&fault.service, service) && is(&fault.operation, operation)

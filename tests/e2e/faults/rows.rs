@@ -1,11 +1,43 @@
-//! Each row of the first table of docs/units.md as one call, with what it needs made beforehand.
+//! Each row of the first table of docs/units.md as one call, with what it needs made beforehand; and what is beside them.
 
 use serde_json::{Value, json};
+use shared::limits::SMS_PAUSE;
 use tests::costs::{ANA_AT, LINK, US, authorizer_event, link_and_request, on_vidizmo, wrong_code};
 use tests::phone::Phone;
 use tests::{ANA, Answer, App, Client, OLGA, part};
 
 use crate::v1::admin::auth::sso::{OLGA_AT, Studio};
+
+/// Rows beside the table's: branches that write something else, or refuse.
+pub(super) const BESIDE: [&str; 15] = [
+    ALL_COPIES,
+    "admin-hotlist, refresh token",
+    "admin-refresh, rotating",
+    "admin-sso-login, seen before",
+    "qr-submit, PIN",
+    "qr-submit, refuse",
+    "vidizmo-authenticate, client secret",
+    "vidizmo-refresh, reused",
+    "watch-forgot-password, nobody",
+    "watch-login, imported hash",
+    "watch-qr-approve, PIN",
+    "watch-qr-approve, PIN, refuse",
+    "watch-qr-get-token, wrong code",
+    "watch-sign-up, name taken",
+    "watch-token-refresh, reused",
+];
+
+/// The row whose call writes each copy of an item, one after the other.
+pub(super) const ALL_COPIES: &str = "admin-hotlist, API key";
+
+/// The PIN of the enterprise.
+const PIN: &str = "K7QX-93WD";
+/// The password of Imre, who was imported with a hash of another system's.
+const IMRE: &str = "correct horse battery";
+/// The client secret of the enterprise's importer.
+const IMPORTER: &str = "a-machine-has-no-better-memory";
+/// More seconds than those in which a spent refresh token is taken for one whose answer was lost.
+const AFTER_GRACE: i64 = 11;
 
 /// A stack, and the identity provider of the rows that need one.
 pub(super) enum Stage {
@@ -18,6 +50,14 @@ impl Stage {
     pub(super) async fn of(row: &str) -> Self {
         if row.starts_with("admin-sso") {
             Self::Studio(Studio::open().await)
+        } else if row.contains("limit met") || row.contains("the same again") {
+            let one_message = json!({ "daily_max": 1 });
+            let app = App::changed(|document| document["enterprises"][0]["settings"]["sms"] = one_message);
+            Self::Plain(app.await)
+        } else if row.contains("imported") {
+            let weak = bcrypt::hash(IMRE, 4).unwrap();
+            let imre = json!({ "username": "imre", "email": "imre@acme.example", "password_hash": weak });
+            Self::Plain(App::changed(|document| document["enterprises"][0]["users"][0] = imre).await)
         } else {
             Self::Plain(App::start().await)
         }
@@ -27,6 +67,14 @@ impl Stage {
         match self {
             Self::Plain(app) => app,
             Self::Studio(studio) => &studio.app,
+        }
+    }
+
+    /// How often the identity provider was asked what a code stands for, which spends the code.
+    pub(super) fn times_asked(&self) -> u32 {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Studio(studio) => studio.provider.calls("token"),
         }
     }
 }
@@ -82,7 +130,7 @@ pub(super) async fn prepare(stage: &Stage, row: &str) -> Sent {
     let app = stage.app();
     let (function, what) = row.split_once(", ").unwrap_or((row, ""));
     match (stage, function.split_once('-').map_or(function, |(surface, _)| surface)) {
-        (Stage::Studio(studio), _) => sso(studio, function).await,
+        (Stage::Studio(studio), _) => sso(studio, function, what).await,
         (_, "watch") if function.contains("qr") => qr(app, function, what).await,
         (_, "watch") => watch(app, function, what).await,
         (_, "qr") => qr(app, function, what).await,
@@ -96,10 +144,11 @@ pub(super) async fn prepare(stage: &Stage, row: &str) -> Sent {
 async fn watch(app: &App, function: &str, what: &str) -> Sent {
     let watch = app.watch();
     let at = |path: &str, body: Value| Sent::post(app.watch(), &format!("/v2/watch/auth/{path}"), &body);
-    let login = |password: &str| {
-        let credentials = json!({ "username": "ana", "password": password });
+    let login_as = |username: &str, password: &str| {
+        let credentials = json!({ "username": username, "password": password });
         at("login", json!({ "type": "password", "credentials": credentials }))
     };
+    let login = |password: &str| login_as("ana", password);
     match (function, what) {
         ("watch-login", "password") => login(ANA),
         ("watch-login", "password, not the address's first") => {
@@ -111,25 +160,32 @@ async fn watch(app: &App, function: &str, what: &str) -> Sent {
             watch.login("ana", "wrong password").await.expect(401, "W2002");
             login(ANA)
         }
-        ("watch-login", "PIN") => {
-            at("login", json!({ "type": "pin", "credentials": { "pin": "K7QX-93WD" } }))
-        }
+        ("watch-login", "imported hash") => login_as("imre", IMRE),
+        ("watch-login", "PIN") => at("login", json!({ "type": "pin", "credentials": { "pin": PIN } })),
         ("watch-logout", _) => at("logout", json!({ "token": app.ana().await.token })),
         ("watch-token-refresh", "") => {
             at("token/refresh", json!({ "refresh_token": app.ana().await.refresh_token }))
         }
-        ("watch-token-refresh", "rotating") => {
+        ("watch-token-refresh", "rotating" | "reused") => {
             let key = app.key("acme-rotating");
             let tokens = key.sign_in("ana", ANA).await;
+            if what == "reused" {
+                key.refresh(&tokens.refresh_token).await.expect(200, "W0000");
+                app.advance(AFTER_GRACE);
+            }
             let body = json!({ "refresh_token": tokens.refresh_token });
             Sent::post(key, "/v2/watch/auth/token/refresh", &body)
         }
         ("watch-session", _) => Sent::get(app.authorized(&app.ana().await.token), "/v2/watch/auth/session"),
-        ("watch-sign-up", _) => at(
-            "users",
-            json!({ "username": "nadia", "email": "nadia@acme.example", "password": "one ticket for the balcony" }),
-        ),
-        ("watch-forgot-password", _) => at("forgot-password", json!({ "email": ANA_AT })),
+        ("watch-sign-up", _) => {
+            let name = if what == "name taken" { "ana" } else { "nadia" };
+            let email = "nadia@acme.example";
+            at("users", json!({ "username": name, "email": email, "password": "one ticket for the balcony" }))
+        }
+        ("watch-forgot-password", _) => {
+            let email = if what == "nobody" { "nobody@acme.example" } else { ANA_AT };
+            at("forgot-password", json!({ "email": email }))
+        }
         ("watch-reset-password", _) => {
             let code = forgotten(app).await;
             at("reset-password", json!({ "reset_code": code, "new_password": "seven reels of nitrate film" }))
@@ -154,6 +210,9 @@ async fn qr(app: &App, function: &str, what: &str) -> Sent {
     }
     let code = watch.get_code("tv").await;
     match (function, what) {
+        ("watch-qr-get-token", "wrong code") => {
+            at("/get-token", json!({ "login_code": "BCD3FGH", "udid": "tv" }))
+        }
         ("watch-qr-get-token", what) => {
             if what == "approved" {
                 app.ana_client().await.approve(&code).await.expect(200, "W0000");
@@ -168,6 +227,14 @@ async fn qr(app: &App, function: &str, what: &str) -> Sent {
             let credentials = json!({ "username": "ana", "password": ANA });
             at("", json!({ "login_code": code, "type": "password", "credentials": credentials }))
         }
+        ("watch-qr-approve", "PIN" | "PIN, refuse") => {
+            let credentials = json!({ "pin": PIN });
+            let approve = what == "PIN";
+            at(
+                "",
+                json!({ "login_code": code, "approve": approve, "type": "pin", "credentials": credentials }),
+            )
+        }
         ("qr-page", _) => Sent::get(app.anonymous(), &format!("/qr/{code}")),
         ("qr-image-png", _) => Sent::get(app.anonymous(), &format!("/qr/{code}/image.png")),
         ("qr-image-svg", _) => Sent::get(app.anonymous(), &format!("/qr/{code}/image.svg")),
@@ -175,6 +242,8 @@ async fn qr(app: &App, function: &str, what: &str) -> Sent {
             let phone = Phone::open(app, &code).await;
             Sent::form(phone, &[("type", "password"), ("username", "ana"), ("password", ANA)])
         }
+        ("qr-submit", "PIN") => Sent::form(Phone::open(app, &code).await, &[("type", "pin"), ("pin", PIN)]),
+        ("qr-submit", "refuse") => Sent::form(Phone::open(app, &code).await, &[("answer", "refuse")]),
         ("qr-submit", "answer") => {
             let mut phone = Phone::open(app, &code).await;
             phone.sign_in("ana", ANA).await;
@@ -189,6 +258,12 @@ async fn admin(app: &App, function: &str, what: &str) -> Sent {
     if function == "admin-login" {
         return Sent::post(key, "/v1/admin/auth/login", &json!({ "username": "olga", "password": OLGA }));
     }
+    if what == "rotating" {
+        let key = app.key("acme-admin-rotating");
+        let olga = key.admin_login("olga", OLGA).await.expect(200, "A0000").tokens();
+        let body = json!({ "refresh_token": olga.refresh_token });
+        return Sent::post(key, "/v1/admin/auth/refresh", &body);
+    }
     let olga = app.olga().await;
     match function {
         "admin-refresh" => {
@@ -197,25 +272,30 @@ async fn admin(app: &App, function: &str, what: &str) -> Sent {
         "admin-logout" => Sent::post(key, "/v1/admin/auth/logout", &json!({ "token": olga.token })),
         "admin-session" => Sent::get(app.authorized(&olga.token), "/v1/admin/auth/session"),
         "admin-hotlist" => {
-            let claims = part(&app.key("acme-tv").sign_in("ana", ANA).await.token, 1);
-            let (name, claim) = match what {
-                "session" => ("session", "sid"),
-                "user" => ("user", "sub"),
-                _ => ("api_key", "client_id"),
+            let ana = app.key("acme-tv").sign_in("ana", ANA).await;
+            let claims = part(&ana.token, 1);
+            let body = match what {
+                "session" => json!({ "session": claims["sid"] }),
+                "user" => json!({ "user": claims["sub"] }),
+                "refresh token" => json!({ "refresh_token": ana.refresh_token }),
+                _ => json!({ "api_key": claims["client_id"] }),
             };
-            Sent::post(app.authorized(&olga.token), "/v1/admin/auth/hotlist", &json!({ name: claims[claim] }))
+            Sent::post(app.authorized(&olga.token), "/v1/admin/auth/hotlist", &body)
         }
         _ => panic!("{function}"),
     }
 }
 
-async fn sso(studio: &Studio, function: &str) -> Sent {
+async fn sso(studio: &Studio, function: &str, what: &str) -> Sent {
     if function == "admin-sso-initiate" {
         return Sent::post(
             studio.app.admin(),
             "/v1/admin/auth/sso/initiate",
             &json!({ "username": OLGA_AT }),
         );
+    }
+    if what == "seen before" {
+        studio.sign_in(OLGA_AT, "olga-1").await.expect(200, "A0000");
     }
     Sent::post(studio.app.admin(), "/v1/admin/auth/sso/login", &studio.returned(OLGA_AT, "olga-1").await)
 }
@@ -230,6 +310,8 @@ async fn screener(app: &App, function: &str, what: &str) -> Sent {
             client.link_phone(screener, US.0, US.1).await.expect(200, "W0000");
             if what.contains("limit") || what.contains("again") {
                 client.request_code(screener).await.expect(200, "W0000");
+                // So that it is the enterprise's limit that is met, which is written, and not the pause.
+                app.advance(SMS_PAUSE);
             }
             if what.contains("again") {
                 client.request_code(screener).await.expect(429, "W5001");
@@ -246,7 +328,10 @@ async fn screener(app: &App, function: &str, what: &str) -> Sent {
 
 async fn vidizmo(app: &App, function: &str, what: &str) -> Sent {
     if function == "vidizmo-authenticate" {
-        let body = json!({ "emailAddress": ANA_AT, "password": ANA });
+        let body = match what {
+            "client secret" => json!({ "emailAddress": "importer", "clientSecret": IMPORTER }),
+            _ => json!({ "emailAddress": ANA_AT, "password": ANA }),
+        };
         return Sent::post(app.vidizmo(), "/api/v1/user/authenticate", &body);
     }
     let client = on_vidizmo(app).await;
@@ -259,7 +344,13 @@ async fn vidizmo(app: &App, function: &str, what: &str) -> Sent {
             }
             Sent::get(client, &format!("/api/v1/user/{ANA_AT}?userPartsToFetch=BasicInfo"))
         }
-        "vidizmo-refresh" => Sent::post(client, "/api/v1/user/refresh-access-token", &json!({})),
+        "vidizmo-refresh" => {
+            if what == "reused" {
+                client.refresh_opaque().await.opaque();
+                app.advance(AFTER_GRACE);
+            }
+            Sent::post(client, "/api/v1/user/refresh-access-token", &json!({}))
+        }
         "vidizmo-logout" => Sent::post(client, "/api/v1/user/logout", &json!({})),
         _ => Sent::get(client, "/api/v1/user/logout"),
     }
