@@ -2,6 +2,8 @@
 //! `cargo test -p tests --features faults --test e2e -- faults::everywhere`. By itself, since a machine that is busy
 //! with other tests lets AWS calls run out of time that nobody planned to fail.
 
+mod kept;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::Client as DynamoDb;
