@@ -3,6 +3,7 @@
 //! with other tests lets AWS calls run out of time that nobody planned to fail.
 
 mod kept;
+mod rotation;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -18,7 +18,7 @@ use ulid::Ulid;
 
 use super::{signing, waiting};
 
-pub(super) const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
+pub(crate) const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
 /// A table and a secret of one's own, and the function for them.
 pub(crate) struct Place {
@@ -102,7 +102,7 @@ impl Place {
     }
 }
 
-pub(super) fn new_version() -> String {
+pub(crate) fn new_version() -> String {
     // Secrets Manager's are of 36 characters.
     format!("rotation-{}", Ulid::generate())
 }
