@@ -142,8 +142,8 @@ const ALREADY: [(&str, u16); 9] = [
     ("admin-sso-login", 401),
 ];
 
-/// Rows that are refused without a fault, and how.
-const REFUSED: [(&str, u16); 10] = [
+/// Rows that are answered with another status than 200 without a fault.
+const NOT_200: [(&str, u16); 10] = [
     ("watch-login, password, wrong", 401),
     ("watch-qr-get-token, wrong code", 401),
     ("watch-sign-up, name taken", 400),
@@ -251,7 +251,7 @@ async fn try_row(row: String) -> Vec<String> {
     let change = change(&before, &table(app, row).await);
     let gives_token = is_good(app, row, answer.as_ref()).await.is_some();
     let right = Right { status, change, gives_token };
-    let wanted = REFUSED.iter().find(|(refused, _)| *refused == row).map_or(200, |(_, status)| *status);
+    let wanted = NOT_200.iter().find(|(name, _)| *name == row).map_or(200, |(_, status)| *status);
     let mut wrong = Vec::new();
     if status != wanted {
         wrong.push(format!("{row}: answered {status} without a fault"));
