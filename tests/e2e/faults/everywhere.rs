@@ -248,6 +248,8 @@ async fn try_row(row: String) -> Vec<String> {
     app.forget_usage();
     let (status, answer) = sent.send(app).await;
     let calls = app.usage(row.split(',').next().unwrap()).calls;
+    let made =
+        app.dynamodb_calls(row.split(',').next().unwrap()).iter().map(|(_, times)| *times).sum::<u64>();
     let change = change(&before, &table(app, row).await);
     let gives_token = is_good(app, row, answer.as_ref()).await.is_some();
     let right = Right { status, change, gives_token };
@@ -255,6 +257,10 @@ async fn try_row(row: String) -> Vec<String> {
     let mut wrong = Vec::new();
     if status != wanted {
         wrong.push(format!("{row}: answered {status} without a fault"));
+    }
+    // What is tried here is what the table is about.
+    if in_the_readme().get(row).is_some_and(|[calls, ..]| calls.to_string() != made.to_string()) {
+        wrong.push(format!("{row}: {made} calls of DynamoDB without a fault"));
     }
     for (call, times) in calls {
         for after in some_of(times) {
