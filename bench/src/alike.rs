@@ -54,6 +54,7 @@ struct Question {
 
 fn questions() -> Vec<Question> {
     let login = |name: &str, password: &str| json!({ "type": "password", "credentials": { "username": name, "password": password } });
+    let named = |name: &str, password: &str| json!({ "username": name, "password": password });
     let opaque = |address: &str, password: &str| json!({ "emailAddress": address, "password": password });
     let (wrong, doras) = ("not the password", "locked out of the cinema");
     let usual = |function, what| Question {
@@ -94,6 +95,23 @@ fn questions() -> Vec<Question> {
             ..usual("watch-forgot-password", "forgotten password")
         },
         Question {
+            pause: 0,
+            people: vec![
+                ("known, used up", json!({ "email": "ana@acme.example" })),
+                ("unknown, used up", json!({ "email": "nobody@acme.example" })),
+                ("disabled, used up", json!({ "email": "dora@acme.example" })),
+            ],
+            ..usual("watch-forgot-password", "forgotten password, used up")
+        },
+        Question {
+            people: vec![
+                ("known, wrong password", named("olga", wrong)),
+                ("unknown", named("nobody", wrong)),
+                ("disabled, right password", named("dora", doras)),
+            ],
+            ..usual("admin-login", "Admin's login")
+        },
+        Question {
             is_random: true,
             people: vec![
                 ("known", json!({ "username": "olga@acme.example" })),
@@ -110,6 +128,16 @@ fn questions() -> Vec<Question> {
                 ("disabled, right password", opaque("dora@acme.example", doras)),
             ],
             ..usual("vidizmo-authenticate", "VIDIZMO's login")
+        },
+        Question {
+            pause: 0,
+            host: Some("acme.localhost"),
+            people: vec![
+                ("known, locked", opaque("ana@acme.example", wrong)),
+                ("unknown, locked", opaque("nobody@acme.example", wrong)),
+                ("disabled, locked", opaque("dora@acme.example", doras)),
+            ],
+            ..usual("vidizmo-authenticate", "VIDIZMO's login, locked")
         },
     ]
 }

@@ -77,7 +77,8 @@ async fn of_tokens(app: &App, note: &mut impl FnMut(&str)) {
 
 async fn of_accounts(app: &App, note: &mut impl FnMut(&str)) {
     let watch = app.watch();
-    let taken = json!({ "username": "ana", "email": "ana2@acme.example", "password": "one ticket for the balcony" });
+    let taken =
+        json!({ "username": "ana", "email": "ana2@acme.example", "password": "one ticket for the balcony" });
     watch.post("/v2/watch/auth/users", taken.clone()).await.expect(400, "W4900");
     note("");
     watch.post("/v2/watch/auth/users", taken).await.expect(400, "W4900");
@@ -153,4 +154,3 @@ async fn of_vidizmo(app: &App, note: &mut impl FnMut(&str)) {
     forged.user(ANA_AT).await.expect_exception(400, "InvalidAccessTokenException");
     note("vidizmo-user, forged");
 }
-

@@ -259,7 +259,7 @@ async fn try_row(row: String) -> Vec<String> {
         wrong.push(format!("{row}: answered {status} without a fault"));
     }
     // What is tried here is what the table is about.
-    if in_the_readme().get(row).is_some_and(|[calls, ..]| calls.to_string() != made.to_string()) {
+    if documented("call").get(row).is_some_and(|[calls, ..]| calls.to_string() != made.to_string()) {
         wrong.push(format!("{row}: {made} calls of DynamoDB without a fault"));
     }
     for (call, times) in calls {
