@@ -34,7 +34,7 @@ pub(crate) async fn rotate(app: &App, random: &mut Random) {
 async fn go_through(app: &App, version: &str, random: &mut Random) -> bool {
     for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
         if random.below(5) == 0 {
-            random.plan_a_death(app);
+            random.plan_a_death(app, 5);
         }
         let event = json!({ "Step": step, "SecretId": SECRET, "ClientRequestToken": version });
         if app.stack.invoke("key-rotation", event).await.is_err() {

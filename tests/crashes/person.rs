@@ -1,18 +1,23 @@
 //! A person with a few devices, who knows what they were told.
 
 mod elsewhere;
+mod hotlisted;
+mod limited;
 mod sessions;
 mod tv;
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tests::phone::Phone;
 use tests::studio::Studio;
 use tests::{Answer, Client};
 
+use crate::budgets::Try;
 use crate::history::History;
 use crate::keys;
 use crate::random::Random;
+use hotlisted::Lost;
 use sessions::Session;
 
 /// How often something is asked again that nobody answered.
@@ -28,18 +33,26 @@ pub(crate) struct Person {
     index: usize,
     name: String,
     password: String,
-    phone: u64,
+    /// Where they call from.
+    address: String,
     sessions: Vec<Session>,
     watch: Client,
     rotating: Client,
     /// On pages, without a key.
     browser: Client,
     admin: Client,
+    player: Client,
     owner: Client,
     /// Who the person is on the Admin surface, once they have been there.
     admin_user: Option<Value>,
     /// How often the password was forgotten.
     resets: u32,
+    /// How many films that want a code were watched.
+    films: usize,
+    /// The one-time code that was sent last.
+    code: Option<String>,
+    /// What was done with API keys that an owner has ended.
+    lost: Vec<Lost>,
     /// Numbers whatever has to have a new name.
     last: usize,
 }
@@ -83,25 +96,39 @@ impl Person {
             index,
             name: format!("person{index}"),
             password: "one ticket for the balcony".to_owned(),
-            phone: 2_025_550_110 + index as u64,
             sessions: Vec::new(),
             watch: here(app.watch()),
             rotating: here(app.key("acme-rotating")),
             browser: here(app.anonymous()),
             admin: here(app.admin()),
+            player: here(app.vidizmo()),
             owner,
             admin_user: None,
             resets: 0,
+            films: 0,
+            code: None,
+            lost: Vec::new(),
             last: 0,
             studio,
             history,
             random,
+            address,
         };
         let email = person.email();
         let body = json!({ "username": person.name, "email": email, "password": person.password });
         let told = person.ask(&person.watch.clone(), "/v2/watch/auth/users", body).await;
         told.expect_or("W4900");
         person
+    }
+
+    /// A client with any `Authorization` header, from where they are.
+    fn authorized(&self, header: &str) -> Client {
+        self.studio.app.authorized(header).from(&self.address).forgetting()
+    }
+
+    /// Something was done to its end.
+    fn did(&self, thing: &'static str) {
+        self.history.did(thing);
     }
 
     fn email(&self) -> String {
@@ -115,29 +142,38 @@ impl Person {
 
     /// Asks until there is an answer, while functions die.
     async fn ask(&mut self, client: &Client, path: &str, body: Value) -> Told {
-        let body = &body;
+        let (tried, body) = (self.tried(path, &body), &body);
         let call = || async move {
             if body.is_null() { client.get(path).await } else { client.post(path, body.clone()).await }
         };
-        self.until_answered(call).await
+        self.until_answered(tried, call).await
+    }
+
+    /// Sends a form of the page that a phone shows, in the same way.
+    async fn fill_in(&mut self, phone: &Phone, fields: &[(&str, &str)]) -> Told {
+        let tried = self.tried(&phone.path, &fields.iter().copied().collect());
+        self.until_answered(tried, || phone.send_quietly(fields)).await
     }
 
     /// The same, in any way.
-    async fn until_answered<F>(&mut self, call: impl Fn() -> F) -> Told
+    async fn until_answered<F>(&mut self, tried: Option<Try>, call: impl Fn() -> F) -> Told
     where
         F: Future<Output = Answer>,
     {
         for asked in 0..PATIENCE {
-            if self.random.below(5) == 0 {
-                self.random.plan_a_death(&self.studio.app);
-            }
-            let answer = call().await;
-            self.history.note(&answer);
+            self.maybe_plan_a_death();
+            let answer = self.history.hear(&self.studio.app, tried.as_ref(), call()).await;
             if answer.status != 500 {
                 return Told { answer, is_doubtful: asked > 0 };
             }
         }
         panic!("not answered {PATIENCE} times");
+    }
+
+    fn maybe_plan_a_death(&mut self) {
+        if self.random.below(5) == 0 {
+            self.random.plan_a_death(&self.studio.app, 5);
+        }
     }
 
     /// Does so many things, in an order that chance decides.
@@ -150,21 +186,26 @@ impl Person {
             // One person does it, since there is one rotation at a time.
             if self.index == 0 && thing % ROTATION == ROTATION / 2 {
                 keys::rotate(&self.studio.app, &mut self.random).await;
+                self.did("keys rotated");
             }
             match self.random.below(100) {
                 0..9 => self.sign_in(false).await,
-                9..16 => self.sign_in(true).await,
-                16..22 => self.sign_in_by_pin().await,
-                22..44 => self.look().await,
-                44..69 => self.refresh().await,
-                69..72 => self.use_an_old_token().await,
-                72..80 => self.sign_out().await,
-                80..85 => self.sign_in_on_a_tv().await,
-                85..90 => self.sign_in_on_a_tv_from_its_page().await,
-                90..93 => self.be_hotlisted().await,
-                93..96 => self.mistype().await,
-                96 => self.forget_the_password().await,
-                97 => self.play_elsewhere().await,
+                9..15 => self.sign_in(true).await,
+                15..20 => self.sign_in_by_pin().await,
+                20..40 => self.look().await,
+                40..62 => self.refresh().await,
+                62..65 => self.ask_another_stack().await,
+                65..68 => self.use_an_old_token().await,
+                68..75 => self.sign_out().await,
+                75..79 => self.sign_in_on_a_tv().await,
+                79..83 => self.sign_in_on_a_tv_from_its_page().await,
+                83..86 => self.sign_in_on_a_tv_with_credentials().await,
+                86..89 => self.be_hotlisted().await,
+                89 => self.lose_a_key().await,
+                90..94 => self.mistype().await,
+                94 => self.forget_the_password().await,
+                95 => self.watch_with_a_code().await,
+                96..98 => self.play_elsewhere().await,
                 _ => self.work().await,
             }
             // Old devices are thrown away.
@@ -174,6 +215,9 @@ impl Person {
         }
         for index in 0..self.sessions.len() {
             self.check(index).await;
+        }
+        for lost in std::mem::take(&mut self.lost) {
+            self.expect_lost(&lost).await;
         }
     }
 }

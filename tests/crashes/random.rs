@@ -17,10 +17,10 @@ impl Random {
         (self.0 >> 33) % end
     }
 
-    /// One function is going to die at one of its next AWS calls: before it is carried out, or after.
-    pub(crate) fn plan_a_death(&mut self, app: &App) {
+    /// A function is going to die at one of the next `within` AWS calls: before it is carried out, or after.
+    pub(crate) fn plan_a_death(&mut self, app: &App, within: u64) {
         let error = if self.below(2) == 0 { FaultKind::Crash } else { FaultKind::CrashAfter };
-        let after = u32::try_from(self.below(5)).unwrap();
+        let after = u32::try_from(self.below(within)).unwrap();
         let (service, operation) = ("*".to_owned(), "*".to_owned());
         app.stack.world.add_fault(Fault { service, operation, error, count: 1, after });
     }

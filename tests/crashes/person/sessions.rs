@@ -22,13 +22,13 @@ pub(super) struct Session {
 
 impl Session {
     /// Whose it is: the person, or their PIN.
-    fn user(&self) -> Value {
+    pub(super) fn user(&self) -> Value {
         part(&self.token, 1)["sub"].clone()
     }
 }
 
 impl Person {
-    fn any_session(&mut self) -> usize {
+    pub(super) fn any_session(&mut self) -> usize {
         usize::try_from(self.random.below(self.sessions.len() as u64)).unwrap()
     }
 
@@ -40,7 +40,7 @@ impl Person {
     }
 
     /// All sessions of this user are over.
-    fn end_all_of(&mut self, user: &Value) {
+    pub(super) fn end_all_of(&mut self, user: &Value) {
         for session in self.sessions.iter_mut().filter(|session| session.user() == *user) {
             session.fate = Fate::Ended;
         }
@@ -52,25 +52,14 @@ impl Person {
         let body = json!({ "type": "password", "credentials": credentials });
         let told = self.ask(&client, "/v2/watch/auth/login", body).await;
         self.keep(&told.answer.expect(200, "W0000"), is_rotating);
+        self.did("signed in by password");
     }
 
     pub(super) async fn sign_in_by_pin(&mut self) {
         let body = json!({ "type": "pin", "credentials": { "pin": pin(self.index) } });
         let told = self.ask(&self.watch.clone(), "/v2/watch/auth/login", body).await;
         self.keep(&told.answer.expect(200, "W0000"), false);
-    }
-
-    pub(super) async fn mistype(&mut self) {
-        // Thirty wrong PINs are too many, and a right one counts where the call dies.
-        let body = if self.random.below(3) == 0 {
-            json!({ "type": "pin", "credentials": { "pin": "SEAT-OTHER" } })
-        } else {
-            let credentials = json!({ "username": self.name, "password": "not the password" });
-            json!({ "type": "password", "credentials": credentials })
-        };
-        self.ask(&self.watch.clone(), "/v2/watch/auth/login", body).await.answer.expect(401, "W2002");
-        // So that no ten are in a row.
-        self.sign_in(false).await;
+        self.did("signed in by PIN");
     }
 
     pub(super) async fn look(&mut self) {
@@ -79,12 +68,13 @@ impl Person {
     }
 
     pub(super) async fn check(&mut self, index: usize) {
-        let client = self.studio.app.authorized(&self.sessions[index].token).forgetting();
+        let client = self.authorized(&self.sessions[index].token);
         let told = self.ask(&client, "/v2/watch/auth/session", Value::Null).await;
         match self.sessions[index].fate {
             Fate::Lives => told.answer.expect(200, "W0000"),
             Fate::Ended => told.answer.expect(401, "W2003"),
         };
+        self.did("session looked at");
     }
 
     async fn try_refresh(&mut self, is_rotating: bool, refresh_token: &str) -> Answer {
@@ -105,6 +95,7 @@ impl Person {
         let answer = answer.expect(200, "W0000");
         let text = |field: &str| answer.body[field].as_str().map(ToOwned::to_owned);
         self.sessions[index].token = text("token").unwrap();
+        self.did("refreshed");
         let Some(successor) = text("refresh_token") else {
             assert!(!is_rotating);
             return;
@@ -115,6 +106,7 @@ impl Person {
         let session = &mut self.sessions[index];
         session.refresh_token = successor;
         session.spent.as_mut().unwrap().push(refresh_token);
+        self.did("refresh token spent");
     }
 
     /// As whoever has copied a device does: the session ends.
@@ -124,6 +116,7 @@ impl Person {
         let oldest = self.sessions[index].spent.as_ref().unwrap()[0].clone();
         self.try_refresh(true, &oldest).await.expect(401, "W2003");
         self.sessions[index].fate = Fate::Ended;
+        self.did("old refresh token used");
     }
 
     pub(super) async fn sign_out(&mut self) {
@@ -133,22 +126,7 @@ impl Person {
         self.ask(&client, "/v2/watch/auth/logout", body).await.answer.expect(200, "W0000");
         self.sessions[index].fate = Fate::Ended;
         self.check(index).await;
-    }
-
-    pub(super) async fn be_hotlisted(&mut self) {
-        let index = self.any_session();
-        let (user, session) =
-            (self.sessions[index].user(), part(&self.sessions[index].token, 1)["sid"].clone());
-        let is_all = self.random.below(2) == 0;
-        let what = if is_all { json!({ "user": user }) } else { json!({ "session": session }) };
-        let told = self.ask(&self.owner.clone(), "/v1/admin/auth/hotlist", what).await;
-        told.answer.expect(200, "A0000");
-        if is_all {
-            self.end_all_of(&user);
-        } else {
-            self.sessions[index].fate = Fate::Ended;
-        }
-        self.check(index).await;
+        self.did("signed out");
     }
 
     /// Sets a new password, on the page or in the application.
@@ -168,7 +146,7 @@ impl Person {
             self.ask(&watch, "/v2/watch/auth/reset-password", body.clone()).await.expect_or("W2002");
         } else {
             let (path, form) = (format!("/reset/{reset_code}"), [("new_password", &*new), ("again", &*new)]);
-            let told = self.until_answered(|| browser.post_form(&path, &form)).await;
+            let told = self.until_answered(None, || browser.post_form(&path, &form)).await;
             // A code is used once; who sends it again is told that it is over.
             if !(told.is_doubtful && told.answer.status == 404) {
                 told.answer.expect_page(200, "Your password is set");
@@ -181,5 +159,6 @@ impl Person {
         self.sessions.push(last);
         self.look().await;
         self.ask(&watch, "/v2/watch/auth/reset-password", body).await.answer.expect(401, "W2002");
+        self.did("new password set");
     }
 }
