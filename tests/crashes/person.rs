@@ -20,8 +20,9 @@ use crate::random::Random;
 use hotlisted::Lost;
 use sessions::Session;
 
-/// How often something is asked again that nobody answered.
-pub(crate) const PATIENCE: usize = 30;
+/// How often something is asked again that nobody answered. To end an API key takes fifty AWS calls, and among many
+/// people hardly one try in ten lives to make them all.
+pub(crate) const PATIENCE: usize = 200;
 
 /// How many things are done between two rotations of the keys.
 const ROTATION: usize = 80;

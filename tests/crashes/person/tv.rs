@@ -78,7 +78,7 @@ impl Person {
         if self.random.below(4) == 0 {
             let wrong = [("type", "password"), ("username", &*name), ("password", "not the password")];
             let again = self.fill_in(&phone, &wrong).await.answer;
-            phone.show(&again.expect_page(200, FORM));
+            phone.show(&again.expect_page(400, FORM));
         }
         let credentials = if self.random.below(2) == 0 {
             vec![("type", "pin"), ("pin", pin.as_str())]
