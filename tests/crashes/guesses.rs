@@ -35,7 +35,7 @@ async fn guess<F>(
     let mut answers = Vec::new();
     for round in 0..2 * rounds {
         if round < rounds {
-            for _ in 0..AT_ONCE / 2 {
+            for _ in 0..AT_ONCE / 4 {
                 random.plan_a_death(app, 5);
             }
         } else {
@@ -108,7 +108,7 @@ async fn guess_a_one_time_code(studio: &Studio, history: &History, wrong: usize)
     let (watch, number) = (app.watch(), 2_025_550_900 + wrong as u64);
     let code = link_and_request(app, &watch, &film, (1, number, &format!("+1{number}"))).await;
     let mut random = Random::new(wrong as u64);
-    for _ in 0..wrong / 2 {
+    for _ in 0..wrong / 3 {
         random.plan_a_death(app, 5);
     }
     let what = |is_right| Try::new(Limited::OneTimeCode, film.clone(), is_right);
