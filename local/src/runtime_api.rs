@@ -34,7 +34,7 @@ use self::output::Output;
 use crate::Log;
 
 /// How long an invocation may take, as in `template.yaml`.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(10);
 /// How many instances of one function run at once.
 const MOST_INSTANCES: usize = 16;
 

@@ -7,9 +7,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use functions::{ROUTES, TRIGGERS};
+use local::runtime_api;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use serde_yaml_ng::Value as Yaml;
+use shared::endpoint::DEADLINE;
 use shared::token::keys::KeySecret;
 use tests::App;
 use tests::policy::template_functions;
@@ -135,6 +137,22 @@ fn the_openapi_document_has_every_endpoint_and_no_other() {
         ROUTES.iter().map(|route| (route.method.to_owned(), route.path.to_owned(), route.name.to_owned()));
     assert_eq!(described, routes.collect::<BTreeSet<_>>());
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn every_body_is_fuzzed() {
+    let target = read("fuzz/fuzz_targets/bodies.rs");
+    for route in ROUTES.iter().filter(|route| route.method == "POST") {
+        assert!(target.contains(&format!("(\"{}\", ", route.name)), "{}", route.name);
+    }
+}
+
+#[test]
+fn a_function_answers_a_second_before_lambda_ends_it() {
+    let template: Yaml = serde_yaml_ng::from_str(&read("template.yaml")).unwrap();
+    let timeout = template["Globals"]["Function"]["Timeout"].as_u64().unwrap();
+    assert_eq!(DEADLINE.as_secs() + 1, timeout);
+    assert_eq!(runtime_api::DEADLINE.as_secs(), timeout);
 }
 
 #[test]

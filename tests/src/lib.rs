@@ -24,7 +24,7 @@ pub mod provider;
 pub mod refusals;
 mod secrets;
 pub mod studio;
-mod table;
+pub mod table;
 pub mod tries;
 
 use std::collections::BTreeSet;

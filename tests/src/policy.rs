@@ -45,11 +45,11 @@ pub fn allows(function: &str, action: &str, keys: &[String]) -> bool {
 pub struct Statement {
     /// What it allows.
     pub actions: Vec<String>,
-    /// For which partition keys, where it is about the table.
+    /// For which partition keys, where it is about the table, or for which secrets.
     pub keys: Option<Keys>,
 }
 
-/// A condition on partition keys.
+/// A condition on partition keys, or the names of secrets.
 #[derive(Debug)]
 pub struct Keys {
     /// Each has to be like one of these.
@@ -63,9 +63,29 @@ impl Statement {
         assert_eq!(statement["Effect"], "Allow");
         let actions = each_of(&statement["Action"], text);
         assert!(!actions.iter().any(|action| action.contains(['*', '?'])), "{actions:?}");
-        let keys = actions.iter().any(|action| action.starts_with("dynamodb:"));
-        let keys = keys.then(|| Keys::read(&statement["Condition"]));
-        assert!(keys.is_some() || statement["Condition"].is_null(), "{statement:?}");
+        let service = actions[0].split(':').next().expect("a service");
+        assert!(actions.iter().all(|action| action.split(':').next() == Some(service)), "{actions:?}");
+        let resources = each_of(&statement["Resource"], |resource| resource.as_str().map(ToOwned::to_owned));
+        let resources: Vec<_> = resources.into_iter().flatten().collect();
+        let keys = match service {
+            "dynamodb" => {
+                assert_eq!(resources, ["Table.Arn"]);
+                return Self { actions, keys: Some(Keys::read(&statement["Condition"])) };
+            }
+            "secretsmanager" => Some(Keys::of_secrets(&resources)),
+            "ses" => {
+                let mail = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:";
+                assert_eq!(resources, ["identity/*", "configuration-set/*"].map(|of| format!("{mail}{of}")));
+                None
+            }
+            // A phone number has no ARN: whatever has one is left out.
+            "sns" => {
+                assert_eq!(text(&statement["NotResource"]), "arn:${AWS::Partition}:sns:*:*:*");
+                None
+            }
+            other => panic!("{other} is not known here"),
+        };
+        assert!(statement["Condition"].is_null(), "{statement:?}");
         Self { actions, keys }
     }
 
@@ -76,6 +96,20 @@ impl Statement {
 }
 
 impl Keys {
+    /// The secrets of a statement's resources, by the names that they have on the local stack.
+    fn of_secrets(resources: &[String]) -> Self {
+        let name = |resource: &String| match resource.as_str() {
+            "KeysSecret" => "usher/keys".to_owned(),
+            "PepperSecret" => "usher/pepper".to_owned(),
+            other => {
+                let own = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:";
+                let own = other.strip_prefix(own).and_then(|name| name.strip_prefix("${AWS::StackName}"));
+                format!("usher{}", own.expect("a secret of this stack"))
+            }
+        };
+        Self { like: resources.iter().map(name).collect(), not_like: Vec::new() }
+    }
+
     fn read(condition: &Value) -> Self {
         let (mut like, mut not_like, mut is_required) = (Vec::new(), Vec::new(), false);
         for (operator, tested) in condition.as_mapping().expect("each statement on the table has a condition")

@@ -8,6 +8,16 @@ use shared::provision::{self, Report};
 
 use crate::App;
 
+/// What is in the table, bytes too, in lower case.
+pub struct TableText(String);
+
+impl TableText {
+    /// Whether this is there, in whatever case.
+    pub fn contains(&self, text: &str) -> bool {
+        self.0.contains(&text.to_lowercase())
+    }
+}
+
 impl App {
     /// All items in the table.
     pub async fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
@@ -17,8 +27,13 @@ impl App {
     }
 
     /// Everything in the table, as text.
-    pub async fn table_text(&self) -> String {
-        format!("{:?}", self.items().await)
+    pub async fn table_text(&self) -> TableText {
+        let items = self.items().await;
+        let mut text = format!("{items:?}");
+        for blob in items.iter().flat_map(HashMap::values).filter_map(|value| value.as_b().ok()) {
+            text.push_str(&String::from_utf8_lossy(blob.as_ref()));
+        }
+        TableText(text.to_lowercase())
     }
 
     /// The forms of all partition keys in the table.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-/// An action, and the partition keys of the items that it is for: `dynamodb:LeadingKeys` in a policy's condition.
+/// An action, and what it is for: the items' partition keys, which are `dynamodb:LeadingKeys` in a policy's condition,
+/// or a secret's name.
 pub(super) struct Access {
     pub(super) action: String,
     pub(super) keys: Vec<String>,
@@ -20,7 +21,9 @@ impl fmt::Display for Access {
 /// What a call needs. A transaction needs no right of its own, but that of each of its writes, for that one's item.
 pub(super) fn needed(service: &str, operation: &str, request: &Value) -> Vec<Access> {
     if operation != "TransactWriteItems" {
-        return vec![Access { action: format!("{service}:{operation}"), keys: leading_keys(request) }];
+        let secret = request["SecretId"].as_str().map(ToOwned::to_owned);
+        let keys = leading_keys(request).into_iter().chain(secret).collect();
+        return vec![Access { action: format!("{service}:{operation}"), keys }];
     }
     let writes = request["TransactItems"].as_array().into_iter().flatten();
     // `Put` is allowed by `PutItem`, `ConditionCheck` by `ConditionCheckItem`.
@@ -48,9 +51,13 @@ fn queried(request: &Value) -> Option<&str> {
 }
 
 /// A partition key without what it is about: its words in capitals, and which limit it is that counts. Where an
-/// enterprise's id would stand and nothing does, nothing does here.
+/// enterprise's id would stand and nothing does, nothing does here. Of a secret's name, the enterprise that it is of.
 #[must_use]
 pub fn form(key: &str) -> String {
+    if let Some((stack, secret)) = key.split_once('/') {
+        let kind = secret.split_once('/').map_or(secret.to_owned(), |(kind, _)| format!("{kind}/*"));
+        return format!("{stack}/{kind}");
+    }
     let parts: Vec<_> = key.split('#').collect();
     let is_word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
     let kept = parts.iter().enumerate().map(|(index, part)| match index {
@@ -79,6 +86,8 @@ mod tests {
             ("ENT##LIMIT#reset-source#9f86d081", "ENT##LIMIT#reset-source#*"),
             ("QR#-", "QR#*"),
             ("QR#BCDFGHJK", "QR#*"),
+            ("usher/keys", "usher/keys"),
+            ("usher/sso/acme", "usher/sso/*"),
         ] {
             assert_eq!(form(key), wanted);
         }

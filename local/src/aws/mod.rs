@@ -179,7 +179,8 @@ impl Aws {
         function: Option<&str>,
     ) -> Answer {
         let request = match called.service {
-            "dynamodb" => serde_json::from_slice(body).unwrap_or_default(),
+            "dynamodb" | "secretsmanager" => serde_json::from_slice(body).unwrap_or_default(),
+            // Another form, and a request names nothing that a policy tells apart.
             _ => Value::Null,
         };
         let needed = access::needed(called.service, &called.operation, &request);
