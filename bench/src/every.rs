@@ -70,7 +70,7 @@ pub(crate) async fn every(app: &App, floors: &Path, binaries: &Path) -> Result<V
     }
     for part in PARTS {
         let app = part.stack(binaries).await;
-        part.call(&app, &mut |_: &str| {}).await;
+        part.call(&app, &mut |_: &str| app.forget_usage()).await;
         for function in app.stack.functions().iter().filter(|function| function.newest() != 0) {
             let peak = process::peak_memory(function.newest());
             let before = peaks.entry(function.name()).or_default();

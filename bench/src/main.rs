@@ -123,9 +123,9 @@ async fn run(binaries: Option<PathBuf>, without_peers: bool, delay: Duration) ->
     if !without_peers {
         subjects.extend(peers::subjects(&app).await?);
     }
+    let functions = every::every(&app, &floors, &shipped).await?;
     let quick = measure::rounds(&app, &subjects, Duration::ZERO).await?;
     let delayed = measure::rounds(&app, &subjects, delay).await?;
-    let functions = every::every(&app, &floors, &shipped).await?;
     report::write(&root().join("docs"), &date()?, [&quick, &delayed], delay, &functions)
 }
 

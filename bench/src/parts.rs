@@ -31,7 +31,7 @@ impl Part {
         App::placed(&self.document(), 0, None, Some(binaries.to_owned())).await
     }
 
-    /// Makes each call once, and tells `note` after each which row it was.
+    /// Makes each call once, and tells `note` after each which row it was; it has to forget what was used until then.
     pub(crate) async fn call(self, app: &App, note: &mut impl FnMut(&str)) {
         match self {
             Self::Watch => each_call(app, note).await,
