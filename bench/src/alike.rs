@@ -95,6 +95,7 @@ fn questions() -> Vec<Question> {
             ..usual("watch-forgot-password", "forgotten password")
         },
         Question {
+            by: By::Clock,
             pause: 0,
             people: vec![
                 ("known, used up", json!({ "email": "ana@acme.example" })),
