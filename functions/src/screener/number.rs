@@ -1,7 +1,6 @@
 //! Phone numbers as people type them.
 
-use phonenumber::metadata::DATABASE;
-use phonenumber::{Mode, ParseError, Type};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, ParseError, PhoneNumberFormat, PhoneNumberType, Region};
 use shared::body::Invalid;
 use shared::private::Private;
 
@@ -27,18 +26,23 @@ pub(super) fn look_up_once() {
 /// from a mobile one, as in North America.
 pub(super) fn read(country_code: u64, phone: u64) -> Result<Mobile, Invalid> {
     let not_mobile = || Invalid::new("phone", "must be a mobile number of that country");
-    let number =
-        phonenumber::parse(None, format!("+{country_code}{phone}")).map_err(|error| match error {
-            ParseError::InvalidCountryCode => Invalid::new("country_code", "is no country's"),
-            _ => not_mobile(),
-        })?;
+    let rules = &*PHONE_NUMBER_UTIL;
+    let number = rules.parse(format!("+{country_code}{phone}"), None).map_err(|error| match error {
+        ParseError::InvalidCountryCode => Invalid::new("country_code", "is no country's"),
+        _ => not_mobile(),
+    })?;
     // The digits of the two run together: `+1` and `2425550143` are `+1242` and `5550143` to nobody.
-    let is_split_here = u64::from(number.country().code()) == country_code;
-    let is_mobile = matches!(number.number_type(&DATABASE), Type::Mobile | Type::FixedLineOrMobile);
-    let country = number.country().id().filter(|_| is_split_here && is_mobile && number.is_valid());
+    let is_split_here = u64::try_from(number.country_code) == Ok(country_code);
+    let is_mobile = matches!(
+        rules.get_number_type(&number),
+        PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile
+    );
+    // Satellite networks are in no country.
+    let country = rules.get_region_for_number(&number).filter(|region| *region != Region::World);
+    let country = country.filter(|_| is_split_here && is_mobile && rules.is_valid_number(&number));
     let country = country.ok_or_else(not_mobile)?;
-    let number = number.format().mode(Mode::E164).to_string().into();
-    Ok(Mobile { number, country: country.as_ref().to_owned() })
+    let number = rules.format(&number, PhoneNumberFormat::E164).into_owned().into();
+    Ok(Mobile { number, country: country.to_string() })
 }
 
 #[cfg(test)]
@@ -54,6 +58,7 @@ mod tests {
             (44, 7_797_712_345, "+447797712345", "JE"),
             (91, 8_123_456_789, "+918123456789", "IN"),
             (7, 7_710_009_998, "+77710009998", "KZ"),
+            (267, 79_101_234, "+26779101234", "BW"),
         ] {
             let mobile = read(code, phone).unwrap();
             assert_eq!((mobile.number.expose(), mobile.country.as_str()), (e164, country));
@@ -67,6 +72,10 @@ mod tests {
             (1, 8_005_551_234, "phone"),
             (1, 9_005_550_123, "phone"),
             (44, 7_700_900_123, "phone"),
+            // A digit too many for a mobile number, though not for every number of Malaysia.
+            (60, 1_337_355_119, "phone"),
+            // A satellite's.
+            (881, 144_928_819, "phone"),
             (1, 1, "phone"),
             (1, MOST, "phone"),
             (999, 123_456_789, "country_code"),
