@@ -1,4 +1,4 @@
-//! One try with a limit, counted beside the call's first read.
+//! One try with a limit that counts whatever a client brings about, and nothing that is our own fault.
 
 use shared::failure::Failure;
 use shared::limits::Counter;
@@ -6,32 +6,46 @@ use shared::log::Level;
 use shared::request::Call;
 use shared::store::{self, Operation, Store};
 
-/// A try, as it was counted.
-pub(crate) struct Counted {
-    counter: Counter,
+/// A try of a call. Nothing is counted before [`Counted::take`].
+pub(crate) struct Counted<'a> {
+    call: &'a Call,
+    store: &'a Store,
+    counter: &'a Counter,
     operation: Operation,
-    has_room: bool,
 }
 
-impl Counted {
-    /// Counts one try.
-    pub(crate) async fn take(store: &Store, counter: Counter) -> Result<Self, store::Error> {
-        let operation = Operation::new();
-        let has_room = store.take(&counter, &operation).await?;
-        Ok(Self { counter, operation, has_room })
+impl<'a> Counted<'a> {
+    pub(crate) fn new(call: &'a Call, store: &'a Store, counter: &'a Counter) -> Self {
+        Self { call, store, counter, operation: Operation::new() }
     }
 
-    /// Refuses the call when there was no room for the try.
-    pub(crate) fn require_room(&self, now: i64) -> Result<(), Failure> {
-        if self.has_room { Ok(()) } else { Err(self.counter.refusal(now)) }
+    /// Counts the try; `false` when there was no room for it.
+    pub(crate) async fn take(&self) -> Result<bool, store::Error> {
+        self.store.take(self.counter, &self.operation).await
     }
 
-    /// Takes the try back, as far as the table answers: the call is refused for another reason.
-    pub(crate) async fn give_back(&self, call: &Call, store: &Store) {
-        if self.has_room
-            && let Err(failed) = store.give_back(&self.counter, &self.operation).await
-        {
-            call.log(Level::Warn, "give back", &failed);
+    /// The refusal where there was no room.
+    pub(crate) fn refusal(&self) -> Failure {
+        self.counter.refusal(self.call.now)
+    }
+
+    /// Takes the try back, as far as the table answers. Where it was not counted, this changes nothing.
+    pub(crate) async fn give_back(&self) {
+        if let Err(failed) = self.store.give_back(self.counter, &self.operation).await {
+            self.call.log(Level::Warn, "give back", &failed);
         }
+    }
+
+    /// What comes of the call, or of a part of it. Where that is our own fault, the try is taken back. `rest` is best
+    /// boxed, as in `SignIn::verify`.
+    pub(crate) async fn unless_we_fail<T, E: Into<Failure>>(
+        &self,
+        rest: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Failure> {
+        let outcome = rest.await.map_err(Into::into);
+        if let Err(Failure::Internal(_)) = outcome {
+            Box::pin(self.give_back()).await;
+        }
+        outcome
     }
 }

@@ -4,7 +4,7 @@ use shared::body::Invalid;
 use shared::config::Environment;
 use shared::failure::Failure;
 use shared::identity;
-use shared::limits;
+use shared::limits::{self, Counter};
 use shared::log::Level;
 use shared::mail::{Mail, Mailer};
 use shared::password;
@@ -12,7 +12,7 @@ use shared::private::Private;
 use shared::request::Call;
 use shared::store::enterprise::Enterprise;
 use shared::store::reset::{Person, Reset};
-use shared::store::{self, Store, parse};
+use shared::store::{Store, parse};
 
 use crate::counted::Counted;
 
@@ -28,11 +28,25 @@ impl Recovery {
         Self { store: Store::new(environment), mailer: Mailer::new(environment) }
     }
 
+    /// The limit on codes that are tried from the caller's address.
+    pub(crate) fn limit(call: &Call) -> Counter {
+        limits::RESET_SOURCE.counter("", &call.source, call.now)
+    }
+
     /// Opens what a page's address names: one try, then the reset, then its enterprise.
-    pub(crate) async fn open(&self, call: &Call, code: &Private) -> Result<(Enterprise, Person), Failure> {
+    pub(crate) async fn open(
+        &self,
+        call: &Call,
+        code: &Private,
+        counted: &Counted<'_>,
+    ) -> Result<(Enterprise, Person), Failure> {
         let key = [&Reset::key(code)];
-        let (counted, [reset]) = tokio::try_join!(self.count_try(call), self.store.read(key))?;
-        counted.require_room(call.now)?;
+        // Both to their ends: a try on its way cannot be taken back.
+        let (has_room, reset) = tokio::join!(counted.take(), self.store.read(key));
+        let [reset] = reset?;
+        if !has_room? {
+            return Err(counted.refusal());
+        }
         let reset = parse::<Reset>(reset)?.ok_or(Failure::Credentials)?;
         call.notes.add(|about| about.enterprise = Some(reset.enterprise.clone()));
         let [enterprise] = self.store.read([&Enterprise::key(&reset.enterprise)]).await?;
@@ -42,11 +56,6 @@ impl Recovery {
         }
         let person = reset.person_at(call.now, None).cloned().ok_or(Failure::Credentials)?;
         Ok((enterprise, person))
-    }
-
-    /// Counts one code tried from the caller's address.
-    pub(crate) async fn count_try(&self, call: &Call) -> Result<Counted, store::Error> {
-        Counted::take(&self.store, limits::RESET_SOURCE.counter("", &call.source, call.now)).await
     }
 
     /// Spends the code for a new password, ends all the person's sessions, and tells them by

@@ -12,10 +12,12 @@ use shared::oidc::{AuthorizationRequest, Providers};
 use shared::private::{Private, exposed};
 use shared::reply::Reply;
 use shared::request::Call;
+use shared::store::Store;
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
 use shared::store::sso::State;
-use shared::store::{Operation, Store};
+
+use crate::counted::Counted;
 
 fn check(body: &Object) -> Result<(), Invalid> {
     let username = body.private("username", identity::MAX_CHARS)?;
@@ -59,15 +61,19 @@ impl Endpoint for SsoInitiate {
         let [api_key, enterprise, counted] = self.store.read(keys).await?;
         let (_, enterprise) = key.admit([api_key, enterprise], Self::SURFACE, now)?;
         let sso = enterprise.sso.ok_or(Failure::NotAllowed("Single sign-on is not enabled"))?;
+        let counting = Counted::new(call, &self.store, &by_source);
         // Without a write, for whoever goes on all the same.
-        if by_source.is_used_up(counted.as_ref()) || !self.store.take(&by_source, &Operation::new()).await? {
+        if by_source.is_used_up(counted.as_ref())
+            || !counting.unless_we_fail(Box::pin(counting.take())).await?
+        {
             return Err(by_source.refusal(now));
         }
 
         let request = AuthorizationRequest::new();
+        // A provider that does not answer is not asked for ever: that try counts.
         let redirect = self.providers.authorization_url(&sso, &request, now).await?;
         let state = State::new(&key, &sso, &request, now);
-        if !self.store.begin_sso(ent, &request.state, &state).await? {
+        if !counting.unless_we_fail(self.store.begin_sso(ent, &request.state, &state)).await? {
             return Err(Failure::Internal("a new state was taken".into()));
         }
         let AuthorizationRequest { state, nonce, .. } = request;

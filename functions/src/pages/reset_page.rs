@@ -9,6 +9,7 @@ use shared::reply::Reply;
 use shared::request::Call;
 use shared::store::enterprise::Enterprise;
 
+use crate::counted::Counted;
 use crate::recovery::Recovery;
 
 /// The endpoint.
@@ -30,7 +31,10 @@ impl Endpoint for ResetPage {
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let code = call.path_parameter("reset_code").into();
-        let (enterprise, _) = self.recovery.open(call, &code).await?;
+        let by_source = Recovery::limit(call);
+        let counted = Counted::new(call, &self.recovery.store, &by_source);
+        let opening = Box::pin(self.recovery.open(call, &code, &counted));
+        let (enterprise, _) = counted.unless_we_fail(opening).await?;
         Ok(form(&enterprise, None))
     }
 }

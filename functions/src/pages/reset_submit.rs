@@ -14,6 +14,7 @@ use shared::store::enterprise::Enterprise;
 use shared::store::reset::Person;
 
 use super::reset_page::form;
+use crate::counted::Counted;
 use crate::recovery::{Recovery, check_password};
 
 /// The endpoint.
@@ -35,12 +36,20 @@ impl Endpoint for ResetSubmit {
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let code = call.path_parameter("reset_code").into();
-        let (enterprise, person) = self.recovery.open(call, &code).await?;
+        let by_source = Recovery::limit(call);
+        let counted = Counted::new(call, &self.recovery.store, &by_source);
+        counted.unless_we_fail(Box::pin(self.reset(call, &code, &counted))).await
+    }
+}
+
+impl ResetSubmit {
+    async fn reset(&self, call: &Call, code: &Private, counted: &Counted<'_>) -> Result<Reply, Failure> {
+        let (enterprise, person) = self.recovery.open(call, code, counted).await?;
         let new = match read_form(call, &enterprise, &person) {
             Ok(new) => new,
             Err(problem) => return Ok(form(&enterprise, Some(&problem))),
         };
-        self.recovery.set_password(call, &enterprise, &code, &person, &new).await?;
+        self.recovery.set_password(call, &enterprise, code, &person, &new).await?;
         let main =
             "<p>Every device was signed out. You can close this page and sign in with the new password.</p>";
         Ok(page(Outcome::Shown, &enterprise, "Your password is set", main))

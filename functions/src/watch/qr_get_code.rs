@@ -12,16 +12,16 @@ use shared::device::Device;
 use shared::endpoint::Endpoint;
 use shared::failure::{Failure, Surface};
 use shared::limits;
-use shared::log::Level;
 use shared::login_code::LoginCode;
 use shared::private::Private;
 use shared::reply::Reply;
 use shared::request::Call;
+use shared::store::Store;
 use shared::store::api_key::ApiKey;
 use shared::store::enterprise::Enterprise;
 use shared::store::pairing::{LIFETIME, Pairing};
-use shared::store::{Operation, Store};
 
+use crate::counted::Counted;
 use crate::pairing::parse_udid;
 
 /// Seconds after which a TV should leave the page with the code: the life of three codes.
@@ -125,16 +125,15 @@ impl QrGetCode {
         let ent = pairing.enterprise.as_str();
         let by_device = limits::QR_CODE_DEVICE.counter(ent, udid.expose(), call.now);
         let by_source = limits::QR_CODE_SOURCE.counter(ent, &call.source, call.now);
-        let operation = Operation::new();
+        let by_device = Counted::new(call, &self.store, &by_device);
+        let by_source = Counted::new(call, &self.store, &by_source);
         let created = Box::pin(async {
-            let has_room = tokio::try_join!(
-                self.store.take(&by_device, &operation),
-                self.store.take(&by_source, &operation)
-            )?;
-            match has_room {
+            // Both to their ends: a try on its way cannot be taken back.
+            let (device, source) = tokio::join!(by_device.take(), by_source.take());
+            match (device?, source?) {
                 (true, true) => {}
-                (false, _) => return Err(by_device.refusal(call.now)),
-                (true, false) => return Err(by_source.refusal(call.now)),
+                (false, _) => return Err(by_device.refusal()),
+                (true, false) => return Err(by_source.refusal()),
             }
             for _ in 0..ATTEMPTS {
                 let code = LoginCode::generate();
@@ -144,19 +143,11 @@ impl QrGetCode {
             }
             Err(Failure::Internal("no free login code was found".into()))
         });
-        match created.await {
-            Ok(code) => Ok(code),
-            Err(refusal) => {
-                // No code was given: none is counted. Where one was not counted, this changes nothing.
-                let given = tokio::join!(
-                    self.store.give_back(&by_device, &operation),
-                    self.store.give_back(&by_source, &operation)
-                );
-                for failed in [given.0, given.1].into_iter().filter_map(Result::err) {
-                    call.log(Level::Warn, "give back", &failed);
-                }
-                Err(refusal)
-            }
+        let created = created.await;
+        if created.is_err() {
+            // No code was given: none is counted.
+            tokio::join!(by_device.give_back(), by_source.give_back());
         }
+        created
     }
 }

@@ -1,6 +1,7 @@
 //! `POST /v2/watch/auth/reset-password`: sets a new password with the code of an e-mail.
 
 use serde_json::json;
+use shared::api_key::PresentedKey;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
 use shared::endpoint::Endpoint;
@@ -14,6 +15,7 @@ use shared::store::enterprise::Enterprise;
 use shared::store::parse;
 use shared::store::reset::Reset;
 
+use crate::counted::Counted;
 use crate::recovery::{Recovery, check_password};
 
 /// The longest reset code that is read, in characters; ours have 26.
@@ -52,23 +54,42 @@ impl Endpoint for ResetPassword {
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
         let key = call.api_key()?;
-        let ent = key.enterprise.as_str();
         let store = &self.recovery.store;
         let parsed = call.body().and_then(|body| Request::parse(&body));
-        let Request { reset_code, new_password } = key.gate(parsed, store, Self::SURFACE, call.now).await?;
+        let request = key.gate(parsed, store, Self::SURFACE, call.now).await?;
+        let by_source = Recovery::limit(call);
+        let counted = Counted::new(call, store, &by_source);
+        counted.unless_we_fail(Box::pin(self.reset(call, &key, request, &counted))).await
+    }
+}
+
+impl ResetPassword {
+    async fn reset(
+        &self,
+        call: &Call,
+        key: &PresentedKey,
+        Request { reset_code, new_password }: Request,
+        counted: &Counted<'_>,
+    ) -> Result<Reply, Failure> {
+        let ent = key.enterprise.as_str();
         let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &Reset::key(&reset_code)];
-        let ([api_key, enterprise, reset], counted) =
-            tokio::try_join!(store.read(keys), self.recovery.count_try(call))?;
+        // Both to their ends: a try on its way cannot be taken back.
+        let (found, has_room) = tokio::join!(self.recovery.store.read(keys), counted.take());
+        let ([api_key, enterprise, reset], has_room) = (found?, has_room?);
         let admitted = key.admit([api_key, enterprise], Self::SURFACE, call.now);
         let allowed = admitted.and_then(|(_, enterprise)| check(&new_password, enterprise));
         let enterprise = match allowed {
             Ok(enterprise) => enterprise,
             Err(refusal) => {
-                counted.give_back(call, store).await;
+                if has_room {
+                    counted.give_back().await;
+                }
                 return Err(refusal);
             }
         };
-        counted.require_room(call.now)?;
+        if !has_room {
+            return Err(counted.refusal());
+        }
         let person = parse::<Reset>(reset)?
             .and_then(|reset| reset.person_at(call.now, Some(ent)).cloned())
             .ok_or(Failure::Credentials)?;

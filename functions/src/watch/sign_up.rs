@@ -1,6 +1,7 @@
 //! `POST /v2/watch/auth/users`: a new viewer.
 
 use serde_json::json;
+use shared::api_key::PresentedKey;
 use shared::api_key::SeenKeys;
 use shared::body::{Invalid, Object};
 use shared::config::Environment;
@@ -71,26 +72,45 @@ impl Endpoint for SignUp {
         let parsed = call.body().and_then(|body| Request::parse(&body));
         let request = key.gate(parsed, &self.store, Self::SURFACE, call.now).await?;
         let by_source = limits::SIGNUP_SOURCE.counter(ent, &call.source, call.now);
+        let counted = Counted::new(call, &self.store, &by_source);
+        counted.unless_we_fail(Box::pin(self.create(call, &key, request, &counted))).await
+    }
+}
+
+impl SignUp {
+    async fn create(
+        &self,
+        call: &Call,
+        key: &PresentedKey,
+        request: Request,
+        counted: &Counted<'_>,
+    ) -> Result<Reply, Failure> {
+        let ent = key.enterprise.as_str();
         let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent)];
-        let taking = Counted::take(&self.store, by_source);
-        let (found, counted) = if self.seen_keys.contains(&key) {
-            tokio::try_join!(self.store.read(keys), taking)?
+        let (found, has_room) = if self.seen_keys.contains(key) {
+            // Both to their ends: a try on its way cannot be taken back.
+            let (found, has_room) = tokio::join!(self.store.read(keys), counted.take());
+            (found?, has_room?)
         } else {
             // Nothing is written for keys that are made up.
             let found = self.store.read(keys).await?;
             key.admit(found.clone(), Self::SURFACE, call.now)?;
-            self.seen_keys.insert(&key);
-            (found, taking.await?)
+            self.seen_keys.insert(key);
+            (found, counted.take().await?)
         };
         let admitted = key.admit(found, Self::SURFACE, call.now);
         if let Err(Failure::ApiKey) = admitted {
-            self.seen_keys.remove(&key);
+            self.seen_keys.remove(key);
         }
         if let Err(refusal) = admitted.and_then(|(_, enterprise)| request.check(&enterprise)) {
-            counted.give_back(call, &self.store).await;
+            if has_room {
+                counted.give_back().await;
+            }
             return Err(refusal);
         }
-        counted.require_room(call.now)?;
+        if !has_room {
+            return Err(counted.refusal());
+        }
 
         let identity = Identity {
             user: crypto::new_id(),

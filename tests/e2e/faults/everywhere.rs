@@ -4,6 +4,7 @@
 
 mod kept;
 mod rotation;
+mod tries;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use tests::costs::documented;
 use tests::{Answer, App};
 use tokio::sync::Semaphore;
 
+use self::tries::{Outcome, Tries};
 use super::rows::{ALL_COPIES, BESIDE, Sent, Stage, prepare};
 
 /// How many rows are under way at once, of all tests together: most of the time goes by in waiting for what does not
@@ -84,7 +86,7 @@ fn change(before: &Table, after: &Table) -> Change {
     let mut change = Change::new();
     for key in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
         let [old, new] = [before, after].map(|table| table.get(key).map(telling).unwrap_or_default());
-        // A try that is counted, though the call failed, lets nobody in. Others see that it keeps nobody out.
+        // Tries are judged by themselves: see `tries`. Those of text messages that SNS refuses stay.
         if old == new
             || [&old, &new].iter().any(|item| item.contains_key("operations"))
             || key.0.contains("sms-attempts")
@@ -160,6 +162,7 @@ const NOT_200: [(&str, u16); 10] = [
 struct Right {
     status: u16,
     change: Change,
+    tries: Tries,
     /// Whether its answer has a token.
     gives_token: bool,
 }
@@ -169,6 +172,7 @@ struct Went {
     status: u16,
     answer: Option<Answer>,
     change: Change,
+    tries: Tries,
     /// Whether the identity provider was asked, and so its code is spent.
     is_spent: bool,
     /// The status of the same again, without a fault.
@@ -200,10 +204,13 @@ fn judge(row: &str, planned: Planned<'_>, went: Went, right: &Right) -> Option<S
     let is_rehash = |(_, _, names): &(String, _, BTreeSet<String>)| names.contains("password_hash");
     let without_rehash = right.change.iter().filter(|(what, _)| !is_rehash(what));
     let is_done = went.change == right.change || is_left && without_rehash.eq(&went.change);
+    let wrong_tries = |outcome| tries::judge(row, planned, &outcome, &went.tries, &right.tries);
     if went.status == right.status {
         let is_part = went.change.iter().all(|(what, times)| right.change.get(what) == Some(times));
         let is_right = is_done || is_part && is_told_anyway(row, planned.call);
-        return (!is_right).then(|| format!("told of what did not happen: {:?}", went.change));
+        return (!is_right)
+            .then(|| format!("told of what did not happen: {:?}", went.change))
+            .or_else(|| wrong_tries(Outcome::Told));
     }
     if went.status != 500 {
         return Some(format!("answered {}", went.status));
@@ -216,6 +223,16 @@ fn judge(row: &str, planned: Planned<'_>, went: Went, right: &Right) -> Option<S
     }
     if !is_done && !is_held && !is_begun && !went.change.is_empty() {
         return Some(format!("half of it: {:?}", went.change));
+    }
+    let wrong_tries = wrong_tries(if NOT_200.iter().any(|(name, _)| *name == row) {
+        Outcome::Refusal
+    } else if went.change.is_empty() && !right.change.is_empty() {
+        Outcome::Old
+    } else {
+        Outcome::New
+    });
+    if wrong_tries.is_some() {
+        return wrong_tries;
     }
     let already = ALREADY.iter().find(|(start, _)| row.starts_with(start)).map(|(_, status)| *status);
     let is_reachable = went.again == right.status
@@ -250,9 +267,10 @@ async fn try_row(row: String) -> Vec<String> {
     let calls = app.usage(row.split(',').next().unwrap()).calls;
     let made =
         app.dynamodb_calls(row.split(',').next().unwrap()).iter().map(|(_, times)| *times).sum::<u64>();
-    let change = change(&before, &table(app, row).await);
+    let after = table(app, row).await;
+    let (change, tries) = (change(&before, &after), tries::counted(&before, &after));
     let gives_token = is_good(app, row, answer.as_ref()).await.is_some();
-    let right = Right { status, change, gives_token };
+    let right = Right { status, change, tries, gives_token };
     let wanted = NOT_200.iter().find(|(name, _)| *name == row).map_or(200, |(_, status)| *status);
     let mut wrong = Vec::new();
     if status != wanted {
@@ -305,13 +323,14 @@ async fn meet(
     let (status, answer) = sent.send(app).await;
     let is_met = has_met(app, planned);
     app.stack.world.clear_faults();
-    let (change, is_spent) = (change(before, &table(app, row).await), stage.times_asked() > asked);
+    let (after, is_spent) = (table(app, row).await, stage.times_asked() > asked);
+    let (change, tries) = (change(before, &after), tries::counted(before, &after));
     let is_given = right.gives_token.then_some(true);
     let is_told = status == right.status;
     let is_wrong = is_told && is_good(app, row, answer.as_ref()).await != is_given;
     let (again, same) = sent.send(app).await;
     let is_wrong_again = again == right.status && is_good(app, row, same.as_ref()).await != is_given;
-    let judged = judge(row, planned, Went { status, answer, change, is_spent, again }, right);
+    let judged = judge(row, planned, Went { status, answer, change, tries, is_spent, again }, right);
     judged
         .or_else(|| (!is_met).then(|| "the fault was not met".to_owned()))
         .or_else(|| is_wrong.then(|| "the token does not work".to_owned()))
