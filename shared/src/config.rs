@@ -99,3 +99,31 @@ pub fn timeouts() -> TimeoutConfig {
 pub fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::store::{Key, Store};
+
+    /// The time is tokio's own, which stands still while there is something to do.
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_does_not_answer_is_waited_for_three_seconds_in_all() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
+        let environment = Environment::from_variables(|name| match name {
+            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+            name => Some(format!("a value of {name}")),
+        });
+        let store = Store::new(&environment.unwrap());
+        let started = Instant::now();
+        let told = store.read([&Key::new("KEYS", "KEYS")]).await.unwrap_err().to_string();
+        assert_eq!(told, "GetItem timed out: no code");
+        let waited = started.elapsed();
+        // Three attempts, no fewer.
+        assert!(waited >= Duration::from_millis(3 * 900) && waited <= Duration::from_secs(3), "{waited:?}");
+    }
+}
