@@ -22,10 +22,13 @@
 //! | limit | race |
 //! |---|---|
 //! | `LOGIN_ACCOUNT` | `guesses::wrong_passwords_for_one_person` |
+//! | the same, on all surfaces together | `guesses::wrong_passwords_for_one_person_on_all_surfaces` |
 //! | `LOGIN_SOURCE` | `guesses::wrong_passwords_from_one_address` |
 //! | `LOGIN_ENTERPRISE` | `guesses::wrong_passwords_within_an_enterprise` |
+//! | the same, shared out over counters | `guesses::wrong_passwords_within_an_enterprise_of_several_counters` |
 //! | `PIN_SOURCE` | `guesses::wrong_pins_from_one_address` |
 //! | `PIN_ENTERPRISE` | `guesses::wrong_pins_within_an_enterprise` |
+//! | the same, shared out over counters | `guesses::wrong_pins_within_an_enterprise_of_several_counters` |
 //! | `SIGNUP_SOURCE` | `sending::sign_ups_from_one_address` |
 //! | `FORGOT_ADDRESS` | `sending::reset_mails_for_one_address` |
 //! | `FORGOT_SOURCE` | `sending::reset_mails_from_one_address` |

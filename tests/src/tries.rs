@@ -37,6 +37,15 @@ impl Tries {
         }
     }
 
+    /// How many of a counter's tries are used.
+    pub async fn used(&self, counter: &Counter) -> usize {
+        let [pk, sk] = key(&counter.key);
+        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let answer = get.key("pk", pk).key("sk", sk).send().await.expect("the table answers");
+        let operations = answer.item.and_then(|mut item| item.remove("operations"));
+        operations.map_or(0, |operations| operations.as_bs().expect("a set").len())
+    }
+
     /// Leaves so many of a budget's shares.
     pub async fn leave_shares(&self, budget: &Budget, left: usize) {
         let left = i64::try_from(left).expect("a few");
