@@ -4,7 +4,8 @@ use serde_json::json;
 use shared::limits::{self, Budget};
 use shared::store::phone::{LinkedPhone, Subject};
 use shared::store::sms_ceiling::SmsCeiling;
-use tests::costs::{LINK, US, add_films};
+use shared::store::{Store, parse};
+use tests::costs::{LINK, US, add_films, link_and_request};
 use tests::tries::Tries;
 use tests::{Answer, App, Client, at_once, count};
 
@@ -67,6 +68,69 @@ async fn a_message_is_sent_once_and_its_code_opens_once() {
         assert_eq!(take_sent(&app), 1);
         let answers = all(&watch, &path, json!({ "otp": code })).await;
         hold(answers, &[(200, "W0000", 1), (401, "W2002", CALLS - 1)]);
+    }
+    app.forget_secrets();
+}
+
+/// Some type the code that was sent, others link one of two other numbers, and others ask for a new code.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_opens_for_no_number_but_its_own() {
+    let app = App::start().await;
+    let (watch, store) = (app.watch().forgetting(), Store::new(&app.operator()));
+    let key = LinkedPhone::key("acme", LINK, &Subject::Link);
+    for _ in rounds() {
+        next_day(&app);
+        store.reset_phone(&key).await.unwrap();
+        let code = link_and_request(&app, &watch, LINK, US).await;
+        take_sent(&app);
+        app.advance(limits::SMS_PAUSE);
+        let (mut tried, mut asked, mut linked) = (Vec::new(), Vec::new(), Vec::new());
+        // A viewer may link ten numbers an hour.
+        let answers = at_once(CALLS, |index| {
+            let (watch, code) = (watch.clone(), code.clone());
+            async move {
+                match index % 4 {
+                    0 => watch.link_phone(LINK, US.0, US.1 + 1 + index as u64 / 4 % 2).await,
+                    1 => watch.request_code(LINK).await,
+                    _ => watch.verify_code(LINK, &code).await,
+                }
+            }
+        })
+        .await;
+        for (index, answer) in answers.into_iter().enumerate() {
+            match index % 4 {
+                0 => linked.push(answer),
+                1 => asked.push(answer),
+                _ => tried.push(answer),
+            }
+        }
+        let messages = std::mem::take(&mut app.stack.world.outbox().sms);
+        let sent = messages.iter().map(|sms| (sms.to.as_str(), sms.body.rsplit('#').next().unwrap()));
+        let sent: Vec<_> = sent.collect();
+        // Chance can make the same code for another number.
+        if sent.iter().any(|(_, new)| *new == code) {
+            continue;
+        }
+        assert_eq!(count(&asked, "W0000"), sent.len());
+        let (asking, trying, linking) = (asked.len(), tried.len(), linked.len());
+        hold(asked, &[(200, "W0000", sent.len()), (429, "W5001", asking - sent.len())]);
+        let opened = count(&tried, "W0000");
+        assert!(opened <= 1);
+        hold(tried, &[(200, "W0000", opened), (401, "W2002", trying - opened)]);
+        // Whoever opened it has verified their number, which stays; else it is gone, and with it its code.
+        let row = if opened == 1 { (403, "W2101", linking) } else { (200, "W0000", linking) };
+        hold(linked, &[row]);
+        let [phone] = store.read([&key]).await.unwrap();
+        let phone: LinkedPhone = parse(phone).unwrap().unwrap();
+        let is_first = phone.number == US.2.into();
+        assert_eq!((is_first, phone.is_verified()), (opened == 1, opened == 1));
+        watch.verify_code(LINK, &code).await.expect(401, "W2002");
+        for (to, code) in sent {
+            let answer = watch.verify_code(LINK, code).await;
+            if phone.number != to.into() {
+                answer.expect(401, "W2002");
+            }
+        }
     }
     app.forget_secrets();
 }
