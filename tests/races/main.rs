@@ -16,6 +16,7 @@
 //! | a user name, an e-mail address | `codes::a_name_and_an_address_are_taken_once` |
 //! | a state of single sign-on | `sso::a_state_is_used_once` |
 //! | a `sub` of a provider is one person | `sso::a_first_sight_makes_one_person` |
+//! | a person has one `sub` | `sso::of_two_subs_one_is_a_person` |
 //! | ten tries of a state at a provider that does not answer | `sso::a_provider_that_does_not_answer_is_asked_ten_times` |
 //! | a message to a viewer; a one-time code | `messages::a_message_is_sent_once_and_its_code_opens_once` |
 //! | a one-time code, while its number is replaced | `messages::a_code_opens_for_no_number_but_its_own` |

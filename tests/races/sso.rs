@@ -7,7 +7,7 @@ use serde_json::json;
 use shared::limits;
 use tests::provider::Trouble;
 use tests::studio::{INITIATE, LOGIN, OLGA_AT, Studio, body};
-use tests::{Client, at_once, count, part};
+use tests::{Answer, Client, at_once, count, part};
 
 use crate::{CALLS, different, exactly, hold, next_hour, rounds};
 
@@ -16,6 +16,17 @@ const TRIES: usize = 10;
 
 fn admin(studio: &Studio) -> Client {
     studio.app.admin().forgetting()
+}
+
+fn email(round: usize) -> String {
+    format!("n{round}@acme.example")
+}
+
+/// Signs in, with the address of a round, as one of the people at the provider who have it.
+async fn come(studio: &Studio, admin: &Client, round: usize, nth: usize) -> Answer {
+    let (begun, email) = (studio.begin_by(admin).await, email(round));
+    let code = studio.provider.sign_in(&begun.redirect, &email, &format!("n-{round}-{nth}"));
+    admin.post(LOGIN, body(&begun, &email, &code)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,21 +57,51 @@ async fn a_first_sight_makes_one_person() {
     let (admin, studio) = (admin(&studio), Arc::new(studio));
     for round in rounds() {
         next_hour(&studio.app);
-        let (email, sub) = (format!("n{round}@acme.example"), format!("n-{round}"));
         let answers = at_once(CALLS, |_| {
-            let (studio, admin, email, sub) =
-                (Arc::clone(&studio), admin.clone(), email.clone(), sub.clone());
-            async move {
-                let begun = studio.begin_by(&admin).await;
-                let code = studio.provider.sign_in(&begun.redirect, &email, &sub);
-                admin.post(LOGIN, body(&begun, &email, &code)).await
-            }
+            let (studio, admin) = (Arc::clone(&studio), admin.clone());
+            async move { come(&studio, &admin, round, 0).await }
         })
         .await;
         let people: BTreeSet<_> =
             different(&answers, "token").iter().map(|token| part(token, 1)["sub"].to_string()).collect();
         hold(answers, &[(200, "A0000", CALLS)]);
         assert_eq!(people.len(), 1);
+    }
+}
+
+/// Two people of the provider come with one address: it is that of somebody who is here, or of nobody yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_subs_one_is_a_person() {
+    let studio = Studio::changed(|document| {
+        document["enterprises"][0]["sso"]["jit"] = json!(true);
+        document["enterprises"][0]["sso"]["email_domains"] = json!(["acme.example"]);
+        let people = document["enterprises"][0]["users"].as_array_mut().unwrap();
+        people.extend(rounds().step_by(2).map(
+            |round| json!({ "username": format!("n{round}"), "email": email(round), "surfaces": ["admin"] }),
+        ));
+    })
+    .await;
+    let (admin, studio) = (admin(&studio), Arc::new(studio));
+    for round in rounds() {
+        next_hour(&studio.app);
+        let answers = at_once(CALLS, |index| {
+            let (studio, admin) = (Arc::clone(&studio), admin.clone());
+            async move { come(&studio, &admin, round, index % 2).await }
+        })
+        .await;
+        let people: BTreeSet<_> =
+            different(&answers, "token").iter().map(|token| part(token, 1)["sub"].to_string()).collect();
+        assert_eq!(people.len(), 1);
+        let winner = answers.iter().position(|answer| answer.status == 200).unwrap() % 2;
+        for (index, answer) in answers.into_iter().enumerate() {
+            if index % 2 == winner {
+                answer.expect(200, "A0000")
+            } else {
+                answer.expect(401, "A2002")
+            };
+        }
+        come(&studio, &admin, round, 1 - winner).await.expect(401, "A2002");
+        come(&studio, &admin, round, winner).await.expect(200, "A0000");
     }
 }
 
