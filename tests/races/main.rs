@@ -11,6 +11,8 @@
 //! | so does that of an opaque token | `tokens::nobody_refreshes_an_opaque_token_that_is_signed_out` |
 //! | a session or a person is hotlisted | `hotlist::a_session_and_a_person_count_once` |
 //! | an API key is, in all its copies | `hotlist::an_api_key_counts_once_and_no_copy_of_it_works_on` |
+//! | all of a person ends that began before they are hotlisted | `ends::what_began_before_a_person_is_hotlisted_is_over` |
+//! | or before their password is reset; the old one's hash is not upgraded after that | `ends::what_began_before_a_password_is_reset_is_over_and_the_old_one_too` |
 //! | a poll in each interval; a login code's answer; its session | `codes::a_login_code_is_polled_answered_and_handed_out_once` |
 //! | a reset code | `codes::a_reset_code_is_used_once` |
 //! | a user name, an e-mail address | `codes::a_name_and_an_address_are_taken_once` |
@@ -55,6 +57,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod codes;
+mod ends;
 mod guesses;
 mod hotlist;
 mod messages;
@@ -193,6 +196,7 @@ fn no_limit_is_forgotten() {
     }
     let rooms = [
         ("codes", include_str!("codes.rs")),
+        ("ends", include_str!("ends.rs")),
         ("guesses", include_str!("guesses.rs")),
         ("hotlist", include_str!("hotlist.rs")),
         ("messages", include_str!("messages.rs")),
