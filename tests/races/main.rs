@@ -20,6 +20,7 @@
 //! | a `sub` of a provider is one person | `sso::a_first_sight_makes_one_person` |
 //! | a person has one `sub` | `sso::of_two_subs_one_is_a_person` |
 //! | ten tries of a state at a provider that does not answer | `sso::a_provider_that_does_not_answer_is_asked_ten_times` |
+//! | a rotation of the signing keys makes one key | `rotation::of_two_rotations_one_makes_one_key` |
 //! | a message to a viewer; a one-time code | `messages::a_message_is_sent_once_and_its_code_opens_once` |
 //! | a one-time code, while its number is replaced | `messages::a_code_opens_for_no_number_but_its_own` |
 //!
@@ -61,6 +62,7 @@ mod ends;
 mod guesses;
 mod hotlist;
 mod messages;
+mod rotation;
 mod sending;
 mod sso;
 mod tokens;
@@ -200,6 +202,7 @@ fn no_limit_is_forgotten() {
         ("guesses", include_str!("guesses.rs")),
         ("hotlist", include_str!("hotlist.rs")),
         ("messages", include_str!("messages.rs")),
+        ("rotation", include_str!("rotation.rs")),
         ("sending", include_str!("sending.rs")),
         ("sso", include_str!("sso.rs")),
         ("tokens", include_str!("tokens.rs")),
