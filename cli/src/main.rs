@@ -179,5 +179,6 @@ async fn environment(arguments: &Arguments) -> Environment {
         aws: loader.load().await,
         public_url: String::new(),
         mail_from: String::new(),
+        to_providers: None,
     }
 }

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, IdentityCache, Region, SharedCredentialsProvider,
     StalledStreamProtectionConfig,
 };
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -33,6 +34,8 @@ pub struct Environment {
     pub public_url: String,
     /// `USHER_MAIL_FROM`: the address that mail comes from, unless an enterprise has its own.
     pub mail_from: String,
+    /// The way to identity providers; absent, it is the internet. A fuzz target stands in it.
+    pub to_providers: Option<SharedHttpConnector>,
 }
 
 impl Environment {
@@ -63,6 +66,7 @@ impl Environment {
             sso_secrets: or_empty("USHER_SSO_SECRETS"),
             public_url: required("USHER_PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             mail_from: or_empty("USHER_MAIL_FROM"),
+            to_providers: None,
         })
     }
 }

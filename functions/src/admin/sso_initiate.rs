@@ -48,7 +48,7 @@ impl Endpoint for SsoInitiate {
     const SURFACE: Surface = Surface::Admin;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        Ok(Self { store: Store::new(environment), providers: Providers::default() })
+        Ok(Self { store: Store::new(environment), providers: Providers::new(environment) })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {

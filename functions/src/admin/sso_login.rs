@@ -115,7 +115,7 @@ impl Endpoint for SsoLogin {
         Ok(Self {
             store: Store::new(environment),
             issuer: Issuer::new(environment).await?,
-            providers: Providers::default(),
+            providers: Providers::new(environment),
             client_secrets: ClientSecrets::new(environment),
         })
     }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
@@ -21,10 +22,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 const MOST_BYTES: usize = 1_000_000;
 
 /// Calls a provider. It follows no redirects.
-#[derive(Default)]
 pub(super) struct Connection {
-    /// Made with the first call: it reads the machine's root certificates.
-    http: OnceLock<Option<Http>>,
+    /// Made with the first call, unless it is given: it reads the machine's root certificates.
+    http: OnceLock<Option<SharedHttpConnector>>,
 }
 
 /// An error of the token endpoint (RFC 6749 §5.2).
@@ -53,6 +53,10 @@ fn has_plain_host(url: &str, scheme: &str) -> Option<String> {
 }
 
 impl Connection {
+    pub(super) fn new(given: Option<SharedHttpConnector>) -> Self {
+        Self { http: given.map_or_else(OnceLock::new, |given| OnceLock::from(Some(given))) }
+    }
+
     /// Reads a JSON document. `what` is for the log.
     pub(super) async fn get<T: DeserializeOwned>(&self, what: &str, url: &str) -> Result<T, Refusal> {
         let request = HttpRequest::get(url).map_err(|_| failed(what, "is not at a URL"))?;
@@ -86,10 +90,10 @@ impl Connection {
 
     async fn send(&self, what: &str, mut request: HttpRequest) -> Result<(u16, Vec<u8>), Refusal> {
         request.headers_mut().insert("accept", "application/json");
-        let http = self.http.get_or_init(|| Http::to_anywhere().ok());
+        let http = self.http.get_or_init(|| Http::to_anywhere().ok().map(SharedHttpConnector::new));
         let http = http.as_ref().ok_or_else(|| failed(what, "has no client"))?;
         let answer = async {
-            let response = http.send(request).await.map_err(|_| failed(what, "was not reached"))?;
+            let response = http.call(request).await.map_err(|_| failed(what, "was not reached"))?;
             read(what, response).await
         };
         timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(failed(what, "took too long")))

@@ -21,6 +21,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::config::Environment;
 use crate::crypto;
 use crate::failure::Failure;
 use crate::private::Private;
@@ -72,7 +73,6 @@ struct Known {
 }
 
 /// The providers that this warm function has met.
-#[derive(Default)]
 pub struct Providers {
     http: Connection,
     known: RwLock<HashMap<String, Arc<Mutex<Known>>>>,
@@ -130,6 +130,12 @@ struct TokenAnswer {
 }
 
 impl Providers {
+    /// None so far, and the environment's way to them.
+    #[must_use]
+    pub fn new(environment: &Environment) -> Self {
+        Self { http: Connection::new(environment.to_providers.clone()), known: RwLock::default() }
+    }
+
     /// Where the browser is to go: the provider's authorization endpoint with the request in it.
     ///
     /// # Errors
