@@ -133,7 +133,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         authorization: Some(&header),
         parameter: Some(parameter),
         body: body.as_bytes(),
-        cookie: None,
+        ..Call::default()
     };
     let answer = house.ask(function, &call).expect("an answer");
     if let Takes::Opaque = takes {

@@ -70,7 +70,13 @@ fn ask(house: &House, place: (&str, Caller, bool), body: &[u8]) -> Option<Answer
     };
     house.ask(
         function,
-        &Call { authorization: Some(&header), parameter: Some(parameter), body, cookie: Some(COOKIE) },
+        &Call {
+            authorization: Some(&header),
+            parameter: Some(parameter),
+            body,
+            cookie: Some(COOKIE),
+            ..Call::default()
+        },
     )
 }
 

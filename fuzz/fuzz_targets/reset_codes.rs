@@ -39,7 +39,7 @@ impl Attempt {
             (String::new(), form.finish())
         };
         let parameter = Some(self.code.as_str());
-        let call = Call { authorization: Some(&header), parameter, body: body.as_bytes(), cookie: None };
+        let call = Call { authorization: Some(&header), parameter, body: body.as_bytes(), ..Call::default() };
         house.ask(function, &call).expect("an answer")
     }
 }

@@ -10,6 +10,7 @@ use crate::REQUEST_ID;
 use crate::credentials::Credentials;
 
 /// The status codes' digits and their HTTP status. 5000 is not among them: nothing that a client sends is our fault.
+/// What an identity provider sends can be, by the same table, [`DOWN`].
 const CODES: [(&str, u16); 10] = [
     ("0000", 200),
     ("3000", 202),
@@ -22,6 +23,9 @@ const CODES: [(&str, u16); 10] = [
     ("4901", 400),
     ("5001", 429),
 ];
+
+/// See [`CODES`].
+const DOWN: (&str, u16) = ("5000", 500);
 
 /// VIDIZMO's exceptions and their HTTP status.
 const EXCEPTIONS: [(&str, u16); 6] = [
@@ -76,8 +80,10 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    pub(crate) fn check(&self, route: &Route) {
-        assert!(self.status < 500, "our fault: {self:?}");
+    /// `can_be_down`: whether it may be that the call's provider has failed.
+    pub(crate) fn check(&self, route: &Route, can_be_down: bool) {
+        let is_down = can_be_down && (self.code(), self.status) == DOWN;
+        assert!(self.status < 500 || is_down, "our fault: {self:?}");
         assert_eq!(self.header("x-content-type-options"), "nosniff", "{self:?}");
         assert_eq!(self.header("x-request-id"), REQUEST_ID, "{self:?}");
         let is_public = ["jwks", "page-style"].contains(&route.name) && self.status == 200;
@@ -99,7 +105,8 @@ impl Answer {
     fn check_codes(&self, letter: char, said: &str) {
         assert_eq!(self.header("content-type"), "application/json", "{self:?}");
         let code = self.body["status_code"].as_str().and_then(|code| code.strip_prefix(letter));
-        assert!(code.is_some_and(|code| CODES.contains(&(code, self.status))), "{self:?}");
+        let codes = [CODES.as_slice(), &[DOWN]].concat();
+        assert!(code.is_some_and(|code| codes.contains(&(code, self.status))), "{self:?}");
         assert_eq!(self.headers.contains_key("www-authenticate"), self.status == 401, "{self:?}");
         if self.status >= 300 {
             let fields = self.body.as_object().map(serde_json::Map::len);
@@ -141,7 +148,8 @@ impl Answer {
     pub(crate) fn check_log(&self, log: &str, credentials: Option<&Credentials>) {
         if self.text != r#"{"message":"Not Found"}"# {
             let line: Value = serde_json::from_str(log).unwrap_or_else(|_| panic!("not one line: {log}"));
-            assert_eq!((&line["level"], &line["http"]), (&json!("INFO"), &json!(self.status)), "{log}");
+            let level = if self.status < 500 { "INFO" } else { "ERROR" };
+            assert_eq!((&line["level"], &line["http"]), (&json!(level), &json!(self.status)), "{log}");
         }
         check_secrets(log, credentials);
     }

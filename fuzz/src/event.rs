@@ -16,6 +16,8 @@ pub struct Call<'a> {
     pub body: &'a [u8],
     /// A cookie.
     pub cookie: Option<&'a str>,
+    /// How many seconds after [`NOW`] it comes.
+    pub later: i64,
 }
 
 /// The event of a function.
@@ -31,6 +33,7 @@ pub(crate) fn read(function: &str) -> Value {
 impl Call<'_> {
     pub(crate) fn event(&self, template: &Value) -> Value {
         let mut event = template.clone();
+        event["requestContext"]["timeEpoch"] = json!((NOW + self.later) * 1000);
         let fields = event.as_object_mut().expect("an event is an object");
         fields.insert("cookies".to_owned(), json!(self.cookie.as_slice()));
         for value in fields.get_mut("pathParameters").and_then(Value::as_object_mut).into_iter().flatten() {

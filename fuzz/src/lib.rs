@@ -5,6 +5,7 @@ mod answer;
 mod credentials;
 mod event;
 mod input;
+pub mod provider;
 mod store;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use event::Call;
 pub use input::{fill, split_first};
 
 use answer::check_secrets;
+use provider::wire::Wire;
 use store::InProcess;
 
 /// Epoch seconds at which all calls come, so that an input takes the same way whenever it is run.
@@ -45,7 +47,8 @@ pub const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
 /// The tenants, their keys and people, as in the tests.
 pub const DOCUMENT: &str = include_str!("../../tests/src/document.json");
 
-const PUBLIC_URL: &str = "https://login.usher.example";
+/// Where clients reach the functions: the tokens' `iss`.
+pub const PUBLIC_URL: &str = "https://login.usher.example";
 
 /// When a call is given up that waits on purpose: `watch-forgot-password` answers two seconds after it began.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -70,6 +73,7 @@ pub struct House {
 struct Parts {
     environment: Environment,
     store: InProcess,
+    wire: Wire,
     handlers: BTreeMap<&'static str, (&'static Route, Handler)>,
     triggers: BTreeMap<&'static str, Invocation>,
     events: BTreeMap<&'static str, Value>,
@@ -81,6 +85,18 @@ struct Parts {
 impl fmt::Debug for House {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("House")
+    }
+}
+
+/// A function that has not been called yet.
+pub struct Fresh {
+    route: &'static Route,
+    handler: Handler,
+}
+
+impl fmt::Debug for Fresh {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.route.name)
     }
 }
 
@@ -100,7 +116,7 @@ pub fn house() -> &'static House {
         let house = House::open();
         let credentials = Credentials::gather(&house);
         assert!(house.credentials.set(credentials).is_ok(), "they are gathered once");
-        house.parts.store.keep(&house.kept);
+        house.keep();
         house
     })
 }
@@ -110,8 +126,6 @@ impl House {
         shared::log::divert(|line| log().extend_from_slice(line));
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let kept = std::env::temp_dir().join(format!("usher-fuzz-{}.db", std::process::id()));
-        // One that was left by a process of the same number.
-        let _ = std::fs::remove_file(&kept);
         Self {
             parts: runtime.block_on(Parts::build()),
             runtime,
@@ -192,6 +206,47 @@ impl House {
         self.answer(function, serde_json::from_str(event).ok()?)
     }
 
+    /// Builds a function once more: one that has been called keeps what it was told, and an input must find none that
+    /// has heard of another.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub fn fresh(&self, function: &str) -> Fresh {
+        let (route, _) = self.parts.handlers[function];
+        let built = (route.build)(self.parts.environment.clone());
+        Fresh { route, handler: self.runtime.block_on(built).expect("it is built") }
+    }
+
+    /// Makes a call to a function of one's own, as [`House::ask`]. What its provider does can make it fail: that is
+    /// no fault of ours.
+    ///
+    /// # Panics
+    /// When something does not hold.
+    pub fn ask_fresh(&self, fresh: &Fresh, call: &Call<'_>) -> Answer {
+        let event = self.event(fresh.route.name, call).to_string();
+        let read = serde_json::from_str(&event).expect("it can be read");
+        log().clear();
+        let answer = Answer::of(self.runtime.block_on((fresh.handler)(read, REQUEST_ID.to_owned())));
+        answer.check(fresh.route, true);
+        answer.check_log(&String::from_utf8_lossy(&log()), self.credentials.get());
+        answer
+    }
+
+    /// What the last call has written into the log.
+    pub fn last_log(&self) -> String {
+        String::from_utf8_lossy(&log()).into_owned()
+    }
+
+    /// What stands in the providers' place.
+    pub fn wire(&self) -> &Wire {
+        &self.parts.wire
+    }
+
+    /// Keeps what is in the table now, as it is to be before every input.
+    pub fn keep(&self) {
+        self.parts.store.keep(&self.kept);
+    }
+
     fn answer(&self, function: &str, event: ApiGatewayV2httpRequest) -> Option<Answer> {
         let (route, handler) = &self.parts.handlers[function];
         let waits = function == "watch-forgot-password" && self.credentials.get().is_some();
@@ -206,7 +261,7 @@ impl House {
             self.hashing.lock().unwrap_or_else(PoisonError::into_inner).spent += began.elapsed();
         }
         let answer = Answer::of(answer?);
-        answer.check(route);
+        answer.check(route, false);
         answer.check_log(&String::from_utf8_lossy(&log()), self.credentials.get());
         Some(answer)
     }
@@ -262,6 +317,8 @@ impl Parts {
         let mut environment = stack.place.environment("fuzz");
         environment.aws = environment.aws.into_builder().http_client(store.clone()).build();
         PUBLIC_URL.clone_into(&mut environment.public_url);
+        let wire = Wire::default();
+        environment.to_providers = Some(wire.connector());
         let (mut handlers, mut triggers, mut events) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for route in ROUTES {
             let handler = (route.build)(environment.clone()).await.expect("it is built");
@@ -274,6 +331,6 @@ impl Parts {
             events.insert(trigger.name, event::read(trigger.name));
         }
         let keys = keys::private(&environment).await.expect("the keys are there").get(NOW);
-        Self { environment, store, handlers, triggers, events, keys, stack: Mutex::new(stack) }
+        Self { environment, store, wire, handlers, triggers, events, keys, stack: Mutex::new(stack) }
     }
 }

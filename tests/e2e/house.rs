@@ -148,6 +148,19 @@ fn every_body_is_fuzzed() {
 }
 
 #[test]
+fn every_fuzz_target_has_its_row_its_corpus_and_is_listened_to() {
+    let (manifest, page, compiler) =
+        (read("fuzz/Cargo.toml"), read("docs/fuzzing.md"), read(".ci/fuzz-rustc"));
+    for name in file_stems("fuzz/fuzz_targets") {
+        assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
+        assert!(page.contains(&format!("\n| `{name}` |")), "{name}");
+        let is_it = |word: &str| word.trim_end_matches(')') == name;
+        assert!(compiler.split_whitespace().any(is_it), "{name}");
+        assert!(root().join("fuzz/corpus").join(&name).is_dir(), "{name}");
+    }
+}
+
+#[test]
 fn a_function_answers_a_second_before_lambda_ends_it() {
     let template: Yaml = serde_yaml_ng::from_str(&read("template.yaml")).unwrap();
     let timeout = template["Globals"]["Function"]["Timeout"].as_u64().unwrap();
