@@ -1,4 +1,4 @@
-//! One try with a limit that counts whatever a client brings about, and nothing that is our own fault.
+//! One try of a limit. It counts, unless our own fault ends the part of the call that it is for.
 
 use shared::failure::Failure;
 use shared::limits::Counter;

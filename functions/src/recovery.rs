@@ -41,7 +41,7 @@ impl Recovery {
         counted: &Counted<'_>,
     ) -> Result<(Enterprise, Person), Failure> {
         let key = [&Reset::key(code)];
-        // Both to their ends: a try on its way cannot be taken back.
+        // Both are waited for, though one may fail: a try that is still on its way cannot be taken back.
         let (has_room, reset) = tokio::join!(counted.take(), self.store.read(key));
         let [reset] = reset?;
         if !has_room? {

@@ -8,9 +8,11 @@
 //! warm function has not seen yet is the try reserved after the read, so that nobody can use up
 //! other people's tries with keys that are made up.
 
+mod reserve;
+
 use std::sync::Arc;
 
-use futures_util::future::{join, join_all, try_join_all};
+use futures_util::future::{join, join_all};
 use shared::api_key::{PresentedKey, SeenKeys, is_id};
 use shared::cache::Cached;
 use shared::config::Environment;
@@ -25,55 +27,17 @@ use shared::reply::Reply;
 use shared::request::Call;
 use shared::secrets;
 use shared::store::counter::Try;
-use shared::store::enterprise::{Enterprise, Settings};
+use shared::store::enterprise::Enterprise;
 use shared::store::identity::{Identity, Secret};
 use shared::store::pin::Pin;
 use shared::store::session::{Holder, Session};
-use shared::store::{Attributes, Key, Operation, Store, TransactWriteItem, parse};
+use shared::store::{Operation, Store, TransactWriteItem, parse};
 use shared::token::issue::Issuer;
 
 use crate::credential::{Credential, require_method};
 use crate::gate::Gate;
 use crate::own_limits::OwnLimits;
-
-/// One try.
-struct Attempt<'a> {
-    call: &'a Call,
-    gate: Gate<'a>,
-    surface: Surface,
-    method: &'static str,
-    /// Under which the attempt is counted.
-    operation: Operation,
-}
-
-impl Attempt<'_> {
-    /// Checks key, surface and method, in that order, by what [`Gate::keys`] gave.
-    fn authorize(&self, items: impl IntoIterator<Item = Option<Attributes>>) -> Result<Enterprise, Failure> {
-        let enterprise = self.gate.pass(items, self.surface, self.call.now)?;
-        require_method(self.surface, self.method, &enterprise)?;
-        Ok(enterprise)
-    }
-
-    /// The counter of all wrong tries in the enterprise in which this one would count.
-    fn by_enterprise(&self, settings: &Settings) -> Counter {
-        let (limit, most) = match self.method {
-            "pin" => (limits::PIN_ENTERPRISE, settings.wrong_pins_max),
-            _ => (limits::LOGIN_ENTERPRISE, settings.wrong_passwords_max),
-        };
-        limit.share(self.gate.enterprise(), most, &self.operation, self.call.now)
-    }
-}
-
-/// What the first step gives.
-struct Reserved {
-    enterprise: Enterprise,
-    /// The credential's item.
-    found: Option<Attributes>,
-    /// See [`Attempt::by_enterprise`].
-    by_enterprise: Counter,
-    /// What became of each try that was to be reserved.
-    tries: Vec<Try>,
-}
+use reserve::{Attempt, Reserved};
 
 /// Somebody whose credential is right, before that has had any effect.
 #[must_use = "their tries stay taken until SignIn::complete"]
@@ -214,72 +178,6 @@ impl SignIn {
             call.log(Level::Warn, "rehash", &failure);
         }
         Ok(())
-    }
-
-    /// The first step: reads what the attempt needs and reserves a try with each of `counters`.
-    ///
-    /// What is refused here, before the comparison, uses nothing up: neither a person's tries, when
-    /// the address has none left or the table fails, nor the address's, when the person is locked.
-    async fn reserve(
-        &self,
-        attempt: &Attempt<'_>,
-        credential: &Key,
-        counters: &[&Counter],
-    ) -> Result<Reserved, Failure> {
-        let (own_keys, asked) = (
-            attempt.gate.keys(),
-            attempt.by_enterprise(&self.own_limits.settings(attempt.gate.enterprise())),
-        );
-        let mut keys = vec![credential, &asked.key];
-        keys.extend(&own_keys);
-        let read_before = match &attempt.gate {
-            Gate::Key(key) if !self.seen_keys.contains(key) => {
-                let mut items = self.store.read_all(&keys).await?;
-                let enterprise = attempt.authorize(items.drain(2..))?;
-                self.seen_keys.insert(key);
-                Some((items, enterprise))
-            }
-            _ => None,
-        };
-        let mut tries = vec![Try::Beside; counters.len()];
-        let take = counters.iter().map(|counter| self.store.reserve(counter, &attempt.operation));
-        let take = try_join_all(take);
-        let outcome = async {
-            let (mut items, enterprise) = if let Some(read) = read_before {
-                tries = take.await?;
-                read
-            } else {
-                let (mut items, taken) = tokio::try_join!(self.store.read_all(&keys), take)?;
-                tries = taken;
-                let enterprise = attempt.authorize(items.drain(2..))?;
-                (items, enterprise)
-            };
-            self.own_limits.note(&enterprise);
-            let by_enterprise = attempt.by_enterprise(&enterprise.settings);
-            // Another one than was asked for is looked at from the next call on.
-            if by_enterprise.key == asked.key && by_enterprise.is_used_up(items[1].as_ref()) {
-                return Err(by_enterprise.refusal(attempt.call.now));
-            }
-            match tries.iter().position(|outcome| *outcome == Try::Refused) {
-                Some(index) => Err(counters[index].refusal(attempt.call.now)),
-                None => Ok((enterprise, items.swap_remove(0), by_enterprise)),
-            }
-        };
-        match outcome.await {
-            Ok((enterprise, found, by_enterprise)) => {
-                Ok(Reserved { enterprise, found, by_enterprise, tries })
-            }
-            Err(refusal) => {
-                if let (Failure::ApiKey, Gate::Key(key)) = (&refusal, &attempt.gate) {
-                    self.seen_keys.remove(key);
-                }
-                let taken = counters.iter().zip(tries);
-                let taken =
-                    taken.filter_map(|(counter, outcome)| (outcome != Try::Refused).then_some(*counter));
-                self.give_back(attempt.call, &attempt.operation, taken).await;
-                Err(refusal)
-            }
-        }
     }
 
     /// Gives reserved tries back, as far as the table answers.

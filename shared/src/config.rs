@@ -120,7 +120,8 @@ mod tests {
         let endpoint = format!("http://{}", silent.local_addr().unwrap());
         let environment = Environment::from_variables(|name| match name {
             "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
-            name => Some(format!("a value of {name}")),
+            "AWS_REGION" => Some("us-east-1".to_owned()),
+            name => Some(name.to_owned()),
         });
         let store = Store::new(&environment.unwrap());
         let started = Instant::now();

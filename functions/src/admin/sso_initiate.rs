@@ -73,7 +73,7 @@ impl Endpoint for SsoInitiate {
         // A provider that does not answer is not asked for ever: that try counts.
         let redirect = self.providers.authorization_url(&sso, &request, now).await?;
         let state = State::new(&key, &sso, &request, now);
-        if !counting.unless_we_fail(self.store.begin_sso(ent, &request.state, &state)).await? {
+        if !counting.unless_we_fail(Box::pin(self.store.begin_sso(ent, &request.state, &state))).await? {
             return Err(Failure::Internal("a new state was taken".into()));
         }
         let AuthorizationRequest { state, nonce, .. } = request;

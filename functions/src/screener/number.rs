@@ -39,7 +39,7 @@ pub(super) fn read(country_code: u64, phone: u64) -> Result<Mobile, Invalid> {
     );
     // Satellite networks are in no country.
     let country = rules.get_region_for_number(&number).filter(|region| *region != Region::World);
-    let country = country.filter(|_| is_split_here && is_mobile && rules.is_valid_number(&number));
+    let country = country.filter(|_| is_split_here && is_mobile);
     let country = country.ok_or_else(not_mobile)?;
     let number = rules.format(&number, PhoneNumberFormat::E164).into_owned().into();
     Ok(Mobile { number, country: country.to_string() })
@@ -59,6 +59,9 @@ mod tests {
             (91, 8_123_456_789, "+918123456789", "IN"),
             (7, 7_710_009_998, "+77710009998", "KZ"),
             (267, 79_101_234, "+26779101234", "BW"),
+            (241, 74_123_456, "+24174123456", "GA"),
+            // With the prefix of calls within the country.
+            (1, 12_025_550_143, "+12025550143", "US"),
         ] {
             let mobile = read(code, phone).unwrap();
             assert_eq!((mobile.number.expose(), mobile.country.as_str()), (e164, country));

@@ -128,7 +128,7 @@ impl QrGetCode {
         let by_device = Counted::new(call, &self.store, &by_device);
         let by_source = Counted::new(call, &self.store, &by_source);
         let created = Box::pin(async {
-            // Both to their ends: a try on its way cannot be taken back.
+            // Both are waited for, though one may fail: a try that is still on its way cannot be taken back.
             let (device, source) = tokio::join!(by_device.take(), by_source.take());
             match (device?, source?) {
                 (true, true) => {}

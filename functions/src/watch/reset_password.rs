@@ -73,7 +73,7 @@ impl ResetPassword {
     ) -> Result<Reply, Failure> {
         let ent = key.enterprise.as_str();
         let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent), &Reset::key(&reset_code)];
-        // Both to their ends: a try on its way cannot be taken back.
+        // Both are waited for, though one may fail: a try that is still on its way cannot be taken back.
         let (found, has_room) = tokio::join!(self.recovery.store.read(keys), counted.take());
         let ([api_key, enterprise, reset], has_room) = (found?, has_room?);
         let admitted = key.admit([api_key, enterprise], Self::SURFACE, call.now);

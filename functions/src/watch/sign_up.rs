@@ -88,7 +88,7 @@ impl SignUp {
         let ent = key.enterprise.as_str();
         let keys = [&ApiKey::key(ent, &key.id), &Enterprise::key(ent)];
         let (found, has_room) = if self.seen_keys.contains(key) {
-            // Both to their ends: a try on its way cannot be taken back.
+            // Both are waited for, though one may fail: a try that is still on its way cannot be taken back.
             let (found, has_room) = tokio::join!(self.store.read(keys), counted.take());
             (found?, has_room?)
         } else {
@@ -125,7 +125,13 @@ impl SignUp {
             disabled: false,
             self_registered: true,
         };
-        match self.store.transact(self.store.creating_person(ent, &identity)?).await? {
+        let created = match self.store.transact(self.store.creating_person(ent, &identity)?).await {
+            Ok(created) => created,
+            // A crowd after the same names is not our fault, so its tries stay counted.
+            Err(error) if error.is_crowded() => return Err(Failure::RateLimited { retry_after: 1 }),
+            Err(error) => return Err(error.into()),
+        };
+        match created {
             Ok(()) => {
                 call.notes.add(|about| about.user = Some(identity.user));
                 Ok(Reply::success(Self::SURFACE, json!({ "message": "" })))

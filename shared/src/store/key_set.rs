@@ -25,7 +25,7 @@ impl Store {
         parse::<Item>(found)?
             .map(|item| serde_json::from_str(&item.jwks))
             .transpose()
-            .map_err(|_| Error("the published keys are damaged".into()))
+            .map_err(|_| Error::new("the published keys are damaged"))
     }
 
     /// Publishes `new` in the place of what is there.
@@ -33,12 +33,12 @@ impl Store {
     /// # Errors
     /// When `DynamoDB` does not answer, or what is there changed meanwhile.
     pub async fn publish_keys(&self, new: &JwkSet) -> Result<(), Error> {
-        let jwks = serde_json::to_string(new).map_err(|_| Error("a key set does not serialise".into()))?;
+        let jwks = serde_json::to_string(new).map_err(|_| Error::new("a key set does not serialise"))?;
         let [found] = self.read([&key()]).await?;
         if self.swap(&key(), found.as_ref(), &Item { jwks }).await? {
             Ok(())
         } else {
-            Err(Error("the published keys changed meanwhile; run it again".into()))
+            Err(Error::new("the published keys changed meanwhile; run it again"))
         }
     }
 }

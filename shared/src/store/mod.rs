@@ -49,11 +49,32 @@ const ATTEMPTS: u32 = 6;
 /// Why the table could not be read or written. Holds the operation and the error's name, never an
 /// item.
 #[derive(Debug)]
-pub struct Error(String);
+pub struct Error {
+    cause: String,
+    /// See [`Error::is_crowded`].
+    is_crowded: bool,
+}
+
+impl Error {
+    fn new(cause: impl Into<String>) -> Self {
+        Self { cause: cause.into(), is_crowded: false }
+    }
+
+    fn crowded(cause: impl Into<String>) -> Self {
+        Self { cause: cause.into(), is_crowded: true }
+    }
+
+    /// Whether the table answers, but each attempt met another call's transaction: what many calls at once for the
+    /// same item bring about.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.is_crowded
+    }
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
+        out.write_str(&self.cause)
     }
 }
 
@@ -158,7 +179,7 @@ impl Store {
     async fn get(&self, key: &Key) -> Result<Option<Attributes>, Error> {
         let request = self.client.get_item().table_name(&self.table).consistent_read(true);
         let answer = request.set_key(Some(key.attributes())).send().await;
-        let answer = answer.map_err(|error| Error(describe("GetItem", &error)))?;
+        let answer = answer.map_err(|error| Error::new(describe("GetItem", &error)))?;
         Ok(answer.item)
     }
 
@@ -166,13 +187,13 @@ impl Store {
         let wanted = keys.iter().fold(KeysAndAttributes::builder().consistent_read(true), |wanted, key| {
             wanted.keys(key.attributes())
         });
-        let wanted = wanted.build().map_err(|_| Error("BatchGetItem has no keys".into()))?;
+        let wanted = wanted.build().map_err(|_| Error::new("BatchGetItem has no keys"))?;
         let mut pending = HashMap::from([(self.table.clone(), wanted)]);
         let mut items = Vec::new();
         for attempt in 0..ATTEMPTS {
             let request = self.client.batch_get_item().set_request_items(Some(pending));
             let answer = request.send().await;
-            let answer = answer.map_err(|error| Error(describe("BatchGetItem", &error)))?;
+            let answer = answer.map_err(|error| Error::new(describe("BatchGetItem", &error)))?;
             items.extend(answer.responses.unwrap_or_default().into_values().flatten());
             pending = answer.unprocessed_keys.unwrap_or_default();
             if pending.is_empty() {
@@ -180,7 +201,7 @@ impl Store {
             }
             pause(attempt).await;
         }
-        Err(Error("BatchGetItem left keys unprocessed".into()))
+        Err(Error::new("BatchGetItem left keys unprocessed"))
     }
 }
 
@@ -192,7 +213,7 @@ fn take(items: &mut Vec<Attributes>, key: &Key) -> Option<Attributes> {
 /// An item's attributes: `value`'s fields and the key.
 fn item<T: Serialize>(key: &Key, value: &T) -> Result<Attributes, Error> {
     let mut attributes: Attributes = serde_dynamo::to_item(value)
-        .map_err(|error| Error(format!("an item does not serialise: {error}")))?;
+        .map_err(|error| Error::new(format!("an item does not serialise: {error}")))?;
     attributes.extend(key.attributes());
     Ok(attributes)
 }
@@ -200,7 +221,7 @@ fn item<T: Serialize>(key: &Key, value: &T) -> Result<Attributes, Error> {
 /// A part of an item, as a map.
 fn attribute(value: &impl Serialize) -> Result<AttributeValue, Error> {
     serde_dynamo::to_attribute_value(value)
-        .map_err(|error| Error(format!("a part of an item does not serialise: {error}")))
+        .map_err(|error| Error::new(format!("a part of an item does not serialise: {error}")))
 }
 
 /// Reads an item into its type.
@@ -212,7 +233,7 @@ pub fn parse<T: DeserializeOwned>(attributes: Option<Attributes>) -> Result<Opti
         .map(serde_dynamo::from_item)
         .transpose()
         // serde_dynamo's text can quote a value.
-        .map_err(|_| Error(format!("an item is not a {}", std::any::type_name::<T>())))
+        .map_err(|_| Error::new(format!("an item is not a {}", std::any::type_name::<T>())))
 }
 
 fn number(value: i64) -> AttributeValue {

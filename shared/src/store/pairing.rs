@@ -365,7 +365,7 @@ impl Store {
         match self.transact(writes).await? {
             Ok(()) => Ok(HandOut::Now),
             Err(cancelled) if cancelled.failed[0] => Ok(HandOut::TooSoon),
-            Err(cancelled) if cancelled.failed[1] => Err(Error("a new session's id was taken".into())),
+            Err(cancelled) if cancelled.failed[1] => Err(Error::new("a new session's id was taken")),
             Err(_) => Ok(HandOut::HolderGone),
         }
     }

@@ -332,6 +332,6 @@ impl Store {
     pub async fn reset_phone(&self, key: &Key) -> Result<bool, Error> {
         let request = self.client.delete_item().table_name(&self.table).set_key(Some(key.attributes()));
         let answer = request.return_values(ReturnValue::AllOld).send().await;
-        Ok(answer.map_err(|error| Error(describe("DeleteItem", &error)))?.attributes.is_some())
+        Ok(answer.map_err(|error| Error::new(describe("DeleteItem", &error)))?.attributes.is_some())
     }
 }

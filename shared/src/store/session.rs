@@ -237,7 +237,7 @@ impl Store {
             .send()
             .collect::<Result<Vec<_>, _>>()
             .await
-            .map_err(|error| Error(describe("Query", &error)))?;
+            .map_err(|error| Error::new(describe("Query", &error)))?;
         Ok(pages.iter().map(|page| usize::try_from(page.count()).unwrap_or(0)).sum())
     }
 

@@ -190,7 +190,7 @@ impl Store {
             Ok(_) => Ok(()),
             // It is gone, for an answer that was lost, or another call's by now.
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
-            Err(error) => Err(Error(describe("DeleteItem", &error))),
+            Err(error) => Err(Error::new(describe("DeleteItem", &error))),
         }
     }
 

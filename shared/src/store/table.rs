@@ -31,7 +31,7 @@ impl Store {
         match request.send().await {
             Ok(_) => {}
             Err(error) if error.code() == Some("ResourceInUseException") => return Ok(()),
-            Err(error) => return Err(Error(describe("CreateTable", &error))),
+            Err(error) => return Err(Error::new(describe("CreateTable", &error))),
         }
         let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("expires_at");
         self.client
@@ -41,6 +41,6 @@ impl Store {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| Error(describe("UpdateTimeToLive", &error)))
+            .map_err(|error| Error::new(describe("UpdateTimeToLive", &error)))
     }
 }

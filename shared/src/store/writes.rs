@@ -45,12 +45,14 @@ impl Store {
             return match error {
                 SdkError::ServiceError(service) => match service.into_err() {
                     UpdateItemError::ConditionalCheckFailedException(failed) => Ok(Err(failed.item)),
-                    other => Err(Error(format!("UpdateItem refused: {}", other.code().unwrap_or("no code")))),
+                    other => {
+                        Err(Error::new(format!("UpdateItem refused: {}", other.code().unwrap_or("no code"))))
+                    }
                 },
-                other => Err(Error(describe("UpdateItem", &other))),
+                other => Err(Error::new(describe("UpdateItem", &other))),
             };
         }
-        Err(Error("UpdateItem kept meeting transactions".into()))
+        Err(Error::crowded("UpdateItem kept meeting transactions"))
     }
 
     /// Puts `new` where `old` is, attribute for attribute as it was read and with none of `new`'s that
@@ -111,10 +113,10 @@ impl Store {
                     Some(found) if found == put.item() => Ok(()),
                     found => Err(Cancelled { failed: vec![true], found: vec![found.clone()] }),
                 }),
-                _ => Err(Error(describe("PutItem", &error))),
+                _ => Err(Error::new(describe("PutItem", &error))),
             };
         }
-        Err(Error("PutItem kept meeting transactions".into()))
+        Err(Error::crowded("PutItem kept meeting transactions"))
     }
 
     /// Carries out all writes or none. Meeting another transaction on an item is not a refusal:
@@ -127,7 +129,7 @@ impl Store {
             return self.put(put).await;
         }
         let outcome = self.transact_within(ATTEMPTS, writes).await?;
-        outcome.ok_or_else(|| Error("TransactWriteItems kept meeting other transactions".into()))
+        outcome.ok_or_else(|| Error::crowded("TransactWriteItems kept meeting other transactions"))
     }
 
     /// As [`Store::transact`], with so many attempts; `None` when each met another transaction.
@@ -152,10 +154,10 @@ impl Store {
                     if reasons.iter().all(|reason| code(reason) == "None" || is_passing(code(reason))) => {}
                 Some(reasons) => {
                     let codes: Vec<_> = reasons.iter().map(code).collect();
-                    return Err(Error(format!("TransactWriteItems cancelled: {}", codes.join(" "))));
+                    return Err(Error::new(format!("TransactWriteItems cancelled: {}", codes.join(" "))));
                 }
                 None if error.code().is_some_and(is_passing) => {}
-                None => return Err(Error(describe("TransactWriteItems", &error))),
+                None => return Err(Error::new(describe("TransactWriteItems", &error))),
             }
             pause(attempt).await;
         }

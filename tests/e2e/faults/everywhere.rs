@@ -226,7 +226,7 @@ fn judge(row: &str, planned: Planned<'_>, went: Went, right: &Right) -> Option<S
     }
     let wrong_tries = wrong_tries(if NOT_200.iter().any(|(name, _)| *name == row) {
         Outcome::Refusal
-    } else if went.change.is_empty() && !right.change.is_empty() {
+    } else if went.change.is_empty() {
         Outcome::Old
     } else {
         Outcome::New
