@@ -48,8 +48,12 @@ pub(super) fn is_loopback(url: &str) -> bool {
 fn has_plain_host(url: &str, scheme: &str) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority()?;
-    let is_plain = uri.scheme_str() == Some(scheme) && !authority.as_str().contains('@');
-    (is_plain && !authority.host().is_empty()).then(|| authority.host().to_owned())
+    let host = authority.host();
+    let port = authority.as_str().strip_prefix(host)?;
+    // With a port that is no number, the scheme's own would be asked.
+    let has_port = authority.port().is_some() || matches!(port, "" | ":");
+    let is_plain = uri.scheme_str() == Some(scheme) && !authority.as_str().contains('@') && !host.is_empty();
+    (is_plain && has_port).then(|| host.to_owned())
 }
 
 impl Connection {
