@@ -110,6 +110,8 @@ pub enum FaultKind {
     Timeout,
     /// The call is carried out, and its answer is not delivered.
     LostResponse,
+    /// A write to `DynamoDB` meets another call's transaction, and is not carried out.
+    Conflict,
     /// The process that makes the call is killed, and the call not carried out. One that runs in the stack's own
     /// process cannot be: it goes without an answer.
     Crash,

@@ -84,6 +84,23 @@ impl Upstream {
     }
 }
 
+/// What a write is told that meets another call's transaction, as the embedded store never says: of several writes, the
+/// first one does. <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
+pub(super) fn conflict(operation: &str, request: &[u8]) -> Answer {
+    if operation != "TransactWriteItems" {
+        return failure("dynamodb", 400, "TransactionConflictException");
+    }
+    let request: Value = serde_json::from_slice(request).unwrap_or_default();
+    let writes = request["TransactItems"].as_array().map_or(0, Vec::len);
+    let reason = |at| json!({ "Code": if at == 0 { "TransactionConflict" } else { "None" } });
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "planned",
+        "CancellationReasons": (0..writes).map(reason).collect::<Vec<_>>(),
+    });
+    Answer { status: 400, content_type: JSON, error_type: None, body: body.to_string().into() }
+}
+
 /// The write units of a call whose condition did not hold: DynamoDB bills what it would have written, and does not say
 /// so in its answer. Our items are of less than 1 KB, which is one unit, and two in a transaction.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>

@@ -123,6 +123,7 @@ impl Aws {
             }
             Some(FaultKind::Throttle) => failure(called.service, 400, "ThrottlingException"),
             Some(FaultKind::ServerError) => failure(called.service, 500, "InternalServerError"),
+            Some(FaultKind::Conflict) => dynamodb::conflict(&called.operation, &body),
             Some(FaultKind::Crash) => return self.let_die(by.as_deref()).await,
             Some(FaultKind::LostResponse | FaultKind::CrashAfter) | None => {
                 self.carry_out(&called, &parts.headers, &body, function).await

@@ -123,6 +123,18 @@ async fn a_lost_answer_of_the_write_is_still_one_success() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_after_the_same_names_is_waited_for_or_told_to_wait() {
+    let app = App::start().await;
+    app.fail("dynamodb", "TransactWriteItems", "conflict", 1).await;
+    sign_up(&app.watch(), "nadia", "nadia@acme.example").await.expect(200, "W0000");
+    app.fail("dynamodb", "TransactWriteItems", "conflict", 100).await;
+    let told = sign_up(&app.watch(), "omar", "omar@acme.example").await.expect(429, "W5001");
+    assert_eq!(told.header("retry-after"), "1");
+    app.stack.world.clear_faults();
+    sign_up(&app.watch(), "omar", "omar@acme.example").await.expect(200, "W0000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_signed_up_first_gets_nothing_that_an_operator_means_for_another() {
     let app = App::start().await;
     sign_up(&app.watch(), "boss", "attacker@acme.example").await.expect(200, "W0000");
