@@ -8,11 +8,14 @@ use std::sync::Arc;
 use local::runtime_api::Function;
 use tests::App;
 
-use crate::measure::{ROUNDS, milliseconds};
+use crate::measure::milliseconds;
 use crate::parts::PARTS;
 use crate::process;
 use crate::size::{self, Zip};
 use crate::statistics::median;
+
+/// How often each is started: the slowest of so many functions is soon the one that something else came in the way of.
+pub(crate) const STARTS: usize = 45;
 
 /// Those that hash what a person types, which takes 19 MiB.
 const HASHING: [&str; 8] = [
@@ -44,7 +47,7 @@ impl Every {
     }
 }
 
-/// Starts all functions of `binaries` in each round, beside the floor of `floors`, and has each answer its calls.
+/// Starts all functions of `binaries` so often, beside the floor of `floors`, and has each answer its calls.
 pub(crate) async fn every(app: &App, floors: &Path, binaries: &Path) -> Result<Vec<Every>, String> {
     let function = |name: &'static str, folder: &Path| {
         Function::new(name, folder, app.stack.place.variables(name), Arc::new(|_: &str| {}))
@@ -55,8 +58,8 @@ pub(crate) async fn every(app: &App, floors: &Path, binaries: &Path) -> Result<V
     let all = names.map(|name| function(name, binaries)).collect::<Result<Vec<_>, _>>()?;
     let mut inits: BTreeMap<&str, Vec<[f64; 2]>> = BTreeMap::new();
     let mut peaks: BTreeMap<&str, f64> = BTreeMap::new();
-    for number in 1..=ROUNDS {
-        eprintln!("every function, round {number} of {ROUNDS}");
+    for number in 1..=STARTS {
+        eprintln!("every function, start {number} of {STARTS}");
         for function in &all {
             // The floor each time anew, just before: what else the machine does meets both.
             let of_floor = floor.warm_up().await?.init;

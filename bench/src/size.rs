@@ -35,11 +35,6 @@ fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// The limit for a function, unless it carries every country's rules for phone numbers.
-pub(crate) fn limit(name: &str) -> Option<f64> {
-    (name != "screener-register").then_some(MOST)
-}
-
 /// The zip of a binary, as the SAM CLI makes it: deflated, at the usual level.
 pub(crate) fn zip(folder: &Path, name: &str) -> Result<Zip, String> {
     let path = folder.join(name);

@@ -52,10 +52,11 @@ impl Endpoint for Register {
     const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        // Four milliseconds of a processor, beside what waits for AWS here and in the first call: nothing waits for it
-        // before a number is read.
+        let door = Door::new(environment).await?;
+        // Four milliseconds of a processor, beside what the first call waits for at AWS. Before the keys are there they
+        // would only keep the start waiting.
         drop(tokio::task::spawn_blocking(number::look_up_once));
-        Ok(Self { door: Door::new(environment).await? })
+        Ok(Self { door })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
