@@ -2,16 +2,16 @@
 //! the page.
 
 mod contract;
+mod item;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::crypto;
-use shared::device::Device;
 use shared::endpoint::DEADLINE;
-use shared::store::pairing::{Answer, HAND_OUT_GRACE, LIFETIME, Pairing};
+use shared::store::pairing::{Answer, HAND_OUT_GRACE, LIFETIME};
 use stateright::{Checker, Model, Property};
 
 use contract::{Contract, Rule};
+use item::Item;
 
 /// Seconds that pass at once: two steps are within the time in which a TV gets its session again, three are not.
 const STEP: i64 = HAND_OUT_GRACE / 2;
@@ -36,56 +36,6 @@ enum Person {
 
 /// A call, by the order in which they come: also its operation, and the session that it would open.
 type Number = u8;
-
-/// What the code's item says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Item {
-    /// Whose session it is going to be, and whether that person vouches for it with another one.
-    holder: Option<(Person, bool)>,
-    /// The token of the browser in which somebody signed in last: the number of that call.
-    browser: Option<Number>,
-    /// Who approved, or that somebody refused; and by which call.
-    answer: Option<(Option<Person>, Number)>,
-    /// When the last poll was taken.
-    polled: Option<i64>,
-    /// The last one that was told to wait.
-    poll_operation: Option<Number>,
-    handed: Option<(Number, i64)>,
-}
-
-impl Item {
-    /// What the code reads.
-    fn pairing(&self) -> Pairing {
-        Pairing {
-            enterprise: String::new(),
-            api_key: String::new(),
-            device: Device::Roku,
-            udid_hash: String::new(),
-            device_code_hash: None,
-            polling_interval: POLLING_INTERVAL.cast_signed(),
-            session_seconds: 0,
-            ends_at: ASKED + LIFETIME,
-            expires_at: Pairing::kept_until(ASKED),
-            polled_at: self.polled,
-            holder: None,
-            holder_name: None,
-            browser_hash: None,
-            answer: self.answer.map(|(who, _)| who.map_or(Answer::Refused, |_| Answer::Approved)),
-            session_id: self.handed.map(|(number, _)| number.to_string()),
-            handed_at: self.handed.map(|(_, at)| at),
-        }
-    }
-
-    fn has_udid(&self, udid: &str) -> bool {
-        Pairing { udid_hash: crypto::sha256_hex(UDID.as_bytes()), ..self.pairing() }.has_udid(udid)
-    }
-
-    /// Whether a poll is neither too late nor too soon after the last one.
-    fn takes_poll(&self, at: i64) -> bool {
-        let pairing = self.pairing();
-        at < pairing.ends_at && pairing.next_poll() <= at
-    }
-}
 
 /// The call of the table that a handler makes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
