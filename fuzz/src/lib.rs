@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 use dynoxide::Database;
 use dynoxide::server::serve_with_shutdown;
 use functions::{Handler, Invocation, ROUTES, Route, TRIGGERS};
-use jsonwebtoken::EncodingKey;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use local::{Options, Stack};
 use serde_json::Value;
@@ -24,6 +23,7 @@ use serde_json::value::to_raw_value;
 use shared::config::Environment;
 use shared::provision::document::Document;
 use shared::provision::{self, Report};
+use shared::token::es256::SigningKey;
 use shared::token::keys::{self, KeySet};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -143,11 +143,11 @@ impl House {
         self.credentials.get().expect("they are gathered first")
     }
 
-    /// The key that signs, and what it is called.
+    /// The key that signs.
     ///
     /// # Panics
     /// Never: one signs.
-    pub fn signing_key(&self) -> (&str, &EncodingKey) {
+    pub fn signing_key(&self) -> &SigningKey {
         self.parts.keys.signing().expect("one signs")
     }
 

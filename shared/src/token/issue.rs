@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use jsonwebtoken::{Algorithm, Header, encode};
+use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
 
 use super::keys::{self, KeySet};
 use super::{
-    ACCESS_LIFETIME, ACCESS_TYPE, AccessClaims, PLAYBACK_AUDIENCE, PLAYBACK_LIFETIME, PLAYBACK_TYPE,
-    PlaybackClaims, REFRESH_TYPE, RefreshClaims,
+    ACCESS_LIFETIME, ACCESS_TYPE, ALGORITHM, AccessClaims, Header, PLAYBACK_AUDIENCE, PLAYBACK_LIFETIME,
+    PLAYBACK_TYPE, PlaybackClaims, REFRESH_TYPE, RefreshClaims,
 };
 use crate::cache::Cached;
 use crate::config::Environment;
@@ -161,12 +161,19 @@ impl Issuer {
         self.sign(PLAYBACK_TYPE, &claims, now)
     }
 
+    /// The compact form of RFC 7515 §7.1.
     fn sign(&self, typ: &str, claims: &impl Serialize, now: i64) -> Result<String, Failure> {
         let keys = self.keys.get(now);
-        let (kid, key) = keys.signing().ok_or_else(|| Failure::Internal("no signing key".into()))?;
-        let mut header = Header::new(Algorithm::ES256);
-        header.typ = Some(typ.to_owned());
-        header.kid = Some(kid.to_owned());
-        encode(&header, claims, key).map_err(|_| Failure::Internal("a token was not signed".into()))
+        let key = keys.signing().ok_or_else(|| Failure::Internal("no signing key".into()))?;
+        let header = part(&Header { alg: ALGORITHM, typ, kid: key.kid() })?;
+        let signed = format!("{header}.{}", part(claims)?);
+        let signature = key.sign(signed.as_bytes())?;
+        Ok(format!("{signed}.{signature}"))
     }
+}
+
+/// One of a token's first two parts.
+fn part(content: &impl Serialize) -> Result<String, Failure> {
+    let json = serde_json::to_vec(content).map_err(|_| Failure::Internal("a token is no JSON".into()))?;
+    Ok(BASE64URL_NOPAD.encode(&json))
 }

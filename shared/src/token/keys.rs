@@ -9,9 +9,10 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use aws_sdk_secretsmanager::Client;
 use data_encoding::BASE64;
 use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use jsonwebtoken::{Algorithm, EncodingKey};
 use serde::{Deserialize, Serialize};
 
+use super::es256::{SigningKey, VerifyingKey};
 use crate::cache::Cached;
 use crate::config::Environment;
 use crate::failure::Failure;
@@ -163,17 +164,16 @@ impl StoredKey {
         Ok(Self { kid, pkcs8: Some(BASE64.encode(pkcs8.as_ref())), retired: None })
     }
 
-    fn encoding_key(&self) -> Result<EncodingKey, Failure> {
+    fn pkcs8(&self) -> Result<Vec<u8>, Failure> {
         let pkcs8 = self.pkcs8.as_ref().ok_or_else(|| malformed("a retired key is to sign"))?;
-        let pkcs8 = BASE64.decode(pkcs8.as_bytes()).map_err(|_| malformed("a key is damaged"))?;
-        Ok(EncodingKey::from_ec_der(&pkcs8))
+        BASE64.decode(pkcs8.as_bytes()).map_err(|_| malformed("a key is damaged"))
     }
 
     fn public(&self) -> Result<Jwk, Failure> {
         if let Some(retired) = &self.retired {
             return Ok(retired.public.clone());
         }
-        let mut jwk = Jwk::from_encoding_key(&self.encoding_key()?, Algorithm::ES256)
+        let mut jwk = Jwk::from_encoding_key(&EncodingKey::from_ec_der(&self.pkcs8()?), Algorithm::ES256)
             .map_err(|_| malformed("a key is damaged"))?;
         jwk.common.key_id = Some(self.kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
@@ -190,16 +190,15 @@ fn malformed(what: &str) -> Failure {
 pub struct KeySet {
     /// The public keys as they are published.
     pub jwks: JwkSet,
-    verifying: HashMap<String, DecodingKey>,
-    signing: Option<(String, EncodingKey)>,
+    verifying: HashMap<String, VerifyingKey>,
+    signing: Option<SigningKey>,
 }
 
 impl KeySet {
     fn public(jwks: JwkSet) -> Result<Self, Failure> {
         let verifying = jwks.keys.iter().map(|jwk| {
             let kid = jwk.common.key_id.clone().ok_or_else(|| malformed("a key has no kid"))?;
-            let key = DecodingKey::from_jwk(jwk).map_err(|_| malformed("a key is damaged"))?;
-            Ok((kid, key))
+            Ok((kid, VerifyingKey::from_jwk(jwk)?))
         });
         let verifying = verifying.collect::<Result<_, Failure>>()?;
         Ok(Self { jwks, verifying, signing: None })
@@ -213,19 +212,19 @@ impl KeySet {
         let signing = secret.keys.iter().find(|key| secret.role(key) == Role::Signing);
         let signing = signing.ok_or_else(|| malformed("the signing key is not in the set"))?;
         let mut set = Self::public(secret.public()?)?;
-        set.signing = Some((signing.kid.clone(), signing.encoding_key()?));
+        set.signing = Some(SigningKey::from_pkcs8(&signing.kid, &signing.pkcs8()?)?);
         Ok(set)
     }
 
-    /// The key that signs and its `kid`; `None` in functions that only verify.
+    /// The key that signs; `None` in functions that only verify.
     #[must_use]
-    pub fn signing(&self) -> Option<(&str, &EncodingKey)> {
-        self.signing.as_ref().map(|(kid, key)| (kid.as_str(), key))
+    pub fn signing(&self) -> Option<&SigningKey> {
+        self.signing.as_ref()
     }
 
     /// The public key that is called `kid`.
     #[must_use]
-    pub fn verifying(&self, kid: &str) -> Option<&DecodingKey> {
+    pub fn verifying(&self, kid: &str) -> Option<&VerifyingKey> {
         self.verifying.get(kid)
     }
 }
@@ -292,15 +291,11 @@ pub async fn require_published(store: &Store, set: &KeySecret) -> Result<(), Fai
         return Err(malformed("they are not published"));
     }
     let (private, public) = (KeySet::private(set)?, KeySet::public(published)?);
-    let (kid, key) = private.signing().ok_or_else(|| malformed("none signs"))?;
-    let verifying = public.verifying(kid).ok_or_else(|| malformed("they are not published"))?;
+    let key = private.signing().ok_or_else(|| malformed("none signs"))?;
+    let verifying = public.verifying(key.kid()).ok_or_else(|| malformed("they are not published"))?;
     let message = b"usher key rotation";
-    jsonwebtoken::crypto::sign(message, key, Algorithm::ES256)
-        .and_then(|signature| jsonwebtoken::crypto::verify(&signature, message, verifying, Algorithm::ES256))
-        .ok()
-        .filter(|is_good| *is_good)
-        .map(|_| ())
-        .ok_or_else(|| malformed("a signature is not good"))
+    let signature = key.sign(message)?;
+    if verifying.is_good(message, &signature) { Ok(()) } else { Err(malformed("a signature is not good")) }
 }
 
 #[cfg(test)]
@@ -319,7 +314,7 @@ mod tests {
     fn a_new_set_signs_and_publishes_no_private_part() {
         let secret = first();
         let set = KeySet::private(&KeySecret::parse(&secret.to_text()).unwrap()).unwrap();
-        let (kid, _) = set.signing().unwrap();
+        let kid = set.signing().unwrap().kid();
         assert!(set.verifying(kid).is_some());
         let jwk = &serde_json::to_value(&set.jwks).unwrap()["keys"][0];
         assert_eq!(jwk["kid"], kid);

@@ -1,5 +1,6 @@
 //! Access, refresh and playback tokens: JSON Web Tokens signed with ES256.
 
+pub mod es256;
 pub mod issue;
 pub mod keys;
 pub mod opaque;
@@ -18,6 +19,8 @@ pub const ACCESS_LIFETIME: i64 = 15 * 60;
 /// The longest token that is read, in characters; ours have about 600.
 pub const MAX_CHARS: usize = 4096;
 
+/// The `alg` of every token.
+const ALGORITHM: &str = "ES256";
 /// The `typ` of an access token (RFC 9068 §2.1).
 pub const ACCESS_TYPE: &str = "at+jwt";
 /// The `typ` of a refresh token.
@@ -29,6 +32,16 @@ pub const PLAYBACK_TYPE: &str = "playback+jwt";
 pub const PLAYBACK_AUDIENCE: &str = "playback";
 /// Seconds that a playback token lives.
 pub const PLAYBACK_LIFETIME: i64 = 5 * 60;
+
+/// The header of a token (RFC 7515 §4.1). One that says more is not ours: it may bring a key, or ask to be
+/// understood.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header<'a> {
+    alg: &'a str,
+    typ: &'a str,
+    kid: &'a str,
+}
 
 /// What an access token says (RFC 9068 §2.2). Times are epoch seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
