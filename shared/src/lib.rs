@@ -15,6 +15,7 @@ pub mod endpoint;
 pub mod failure;
 pub mod http;
 pub mod identity;
+mod json;
 pub mod limits;
 pub mod log;
 pub mod login_code;

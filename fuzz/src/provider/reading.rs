@@ -241,12 +241,7 @@ impl Header {
         let known = [TEXTS.as_slice(), &["alg", "jwk", "x5c", "crit", "nonce"]].concat();
         let all: Value = serde_json::from_slice(text).ok()?;
         let fields = fields(text, &known)?;
-        // Some libraries read `{"ES256":null}` as one of a list.
-        let (algorithm, is_text) = match fields.get("alg")? {
-            Value::String(name) => (name.clone(), true),
-            Value::Object(variant) => (variant.keys().next()?.clone(), false),
-            _ => return None,
-        };
+        let algorithm = fields.get("alg")?.as_str()?.to_owned();
         for name in TEXTS.iter().chain(&["nonce"]) {
             optional(fields.get(*name), Value::as_str)?;
         }
@@ -256,7 +251,7 @@ impl Header {
         let is_jwt = |typ: &str| ["jwt", "application/jwt"].contains(&typ.to_ascii_lowercase().as_str());
         let is_listed = ["RS256", "PS256", "ES256", "EdDSA"].contains(&algorithm.as_str());
         let kid = optional(fields.get("kid"), Value::as_str)?.map(ToOwned::to_owned);
-        let is_open = !is_text || all.get("jwk").is_some_and(|jwk| !jwk.is_null());
+        let is_open = all.get("jwk").is_some_and(|jwk| !jwk.is_null());
         (is_listed && crit.is_none() && typ.is_none_or(is_jwt)).then_some(Self { algorithm, kid, is_open })
     }
 }

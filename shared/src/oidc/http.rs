@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::Refusal;
 use crate::http::Http;
+use crate::json;
 use crate::private::Private;
 
 /// How long a call may take, from connecting to the last byte.
@@ -118,37 +119,14 @@ async fn read(what: &str, response: HttpResponse) -> Result<(u16, Vec<u8>), Refu
 }
 
 fn parse<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, Refusal> {
-    read_object(body).ok_or_else(|| failed(what, "did not answer in the JSON that it must"))
-}
-
-/// Reads a JSON object. Of a list, a reader that is derived would take the values by their order: what a provider has
-/// not called by its name, it has not said.
-fn read_object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
-    let is_object = body.trim_ascii_start().starts_with(b"{");
-    is_object.then(|| serde_json::from_slice(body).ok())?
+    json::object(body).ok_or_else(|| failed(what, "did not answer in the JSON that it must"))
 }
 
 /// Whether the code is wrong, spent or too old (RFC 6749 §5.2). Providers say so with one status or another.
 fn is_about_the_code(body: &[u8]) -> bool {
-    read_object::<ErrorAnswer>(body).is_some_and(|answer| answer.error == "invalid_grant")
+    json::object::<ErrorAnswer>(body).is_some_and(|answer| answer.error == "invalid_grant")
 }
 
 fn failed(what: &str, how: &str) -> Refusal {
     Refusal::Unavailable(format!("identity provider: {what} {how}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_an_object_is_read() {
-        let is_read = |body: &str| read_object::<ErrorAnswer>(body.as_bytes()).is_some();
-        assert!(is_read(r#"{"error":"invalid_grant","error_description":"it is spent"}"#));
-        assert!(is_read(" \r\n\t{ \"error\" : \"invalid_grant\" } \n"));
-        for body in [r#"["invalid_grant"]"#, r#" ["invalid_grant"]"#, r#"{"error":7}"#, "{}", "null", "", "{"]
-        {
-            assert!(!is_read(body), "{body}");
-        }
-    }
 }

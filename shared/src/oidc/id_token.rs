@@ -1,5 +1,6 @@
 //! ID tokens (`OpenID` Connect Core 1.0 §3.1.3.7).
 
+use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use super::Refusal;
 use crate::crypto;
 use crate::identity;
+use crate::json;
 use crate::private::Private;
 
 /// Seconds by which a provider's clock may be ahead of ours.
@@ -83,12 +85,24 @@ enum Audience {
     Many(Vec<String>),
 }
 
+/// A header in which `alg` is a text (RFC 7515 §4.1.1). The library would take `{"ES256":null}` for one, which is how
+/// an enum can be written, too.
+#[derive(Deserialize)]
+struct NamesItsAlgorithm {
+    #[serde(rename = "alg")]
+    _alg: String,
+}
+
 /// Reads a token's header, and refuses an algorithm that is not on the list and a token of another kind.
 ///
 /// # Errors
 /// [`Refusal::Refused`].
 pub fn header(token: &Private) -> Result<Header, Refusal> {
-    let header = decode_header(token.expose()).map_err(|_| Refusal::Refused("id_token_unreadable"))?;
+    let unreadable = || Refusal::Refused("id_token_unreadable");
+    let header = decode_header(token.expose()).map_err(|_| unreadable())?;
+    let text = token.expose().split('.').next().unwrap_or_default();
+    let text = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| unreadable())?;
+    json::object::<NamesItsAlgorithm>(&text).ok_or_else(unreadable)?;
     if !ALGORITHMS.iter().any(|(algorithm, _)| *algorithm == header.alg) || header.crit.is_some() {
         return Err(Refusal::Refused("id_token_algorithm"));
     }

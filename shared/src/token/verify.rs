@@ -8,6 +8,7 @@ use super::keys::KeySet;
 use super::{ACCESS_TYPE, ALGORITHM, AccessClaims, Claims, Header, MAX_CHARS, REFRESH_TYPE, RefreshClaims};
 use crate::cache::Cached;
 use crate::failure::{Failure, Surface};
+use crate::json;
 use crate::private::Private;
 
 /// Verifies tokens.
@@ -76,8 +77,7 @@ impl Verifier {
         let (signed, signature) = token.rsplit_once('.').ok_or(Failure::Token)?;
         let (header, claims) = signed.split_once('.').ok_or(Failure::Token)?;
         let header = part(header)?;
-        let Header { alg, typ: its_typ, kid } =
-            serde_json::from_slice(&header).map_err(|_| Failure::Token)?;
+        let Header { alg, typ: its_typ, kid } = json::object(&header).ok_or(Failure::Token)?;
         if alg != ALGORITHM || its_typ != typ {
             return Err(Failure::Token);
         }
@@ -89,7 +89,7 @@ impl Verifier {
         if !key.is_good(signed.as_bytes(), signature) {
             return Err(Failure::Token);
         }
-        let claims: T = serde_json::from_slice(&part(claims)?).map_err(|_| Failure::Token)?;
+        let claims: T = json::object(&part(claims)?).ok_or(Failure::Token)?;
         let common = claims.common();
         let for_us = common.iss == self.public_url
             && self.surfaces.iter().any(|surface| surface.name() == common.aud)

@@ -75,6 +75,11 @@ fn incomplete(good: &Good<'_>) -> Vec<Attack> {
 fn texts(good: &Good<'_>) -> Vec<Attack> {
     let twice = |name: &str, value: &str| with_twice(&good.claims, name, &json!(value));
     let whole = good.claims.to_string();
+    // As they stand in the code, with the `nbf` that ours leave out.
+    let order = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "ent", "amr"];
+    let began = json!(0);
+    let value = |name| if name == "nbf" { Some(&began) } else { good.claims.get(name) };
+    let values: Vec<_> = order.into_iter().filter_map(value).collect();
     named(
         "claims",
         [
@@ -83,6 +88,7 @@ fn texts(good: &Good<'_>) -> Vec<Attack> {
             ("ent twice", twice("ent", "orbit")),
             ("a number that is none", format!("{},\"nbf\":1e9999}}", whole.strip_suffix('}').unwrap())),
             ("a list", format!("[{whole}]")),
+            ("a list of their values", json!(values).to_string()),
             ("a text", Value::from(whole.as_str()).to_string()),
             ("null", "null".to_owned()),
             ("an empty object", "{}".to_owned()),

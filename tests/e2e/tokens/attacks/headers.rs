@@ -17,7 +17,12 @@ fn algorithms(good: &Good<'_>) -> Vec<Attack> {
         "HS256", "RSA1_5",
     ];
     let values = OTHERS.map(|name| (name, json!(name)));
-    let others = [("missing", Value::Null), ("a list", json!(["ES256"])), ("a number", json!(256))];
+    let others = [
+        ("missing", Value::Null),
+        ("a list", json!(["ES256"])),
+        ("an object", json!({ "ES256": null })),
+        ("a number", json!(256)),
+    ];
     named("alg", values.into_iter().chain(others), |value| good.with_header("alg", value))
 }
 
@@ -140,6 +145,7 @@ fn texts(good: &Good<'_>) -> Vec<Attack> {
             ("kid twice", twice("kid", json!("of-the-attacker"))),
             ("typ twice", twice("typ", json!("JWT"))),
             ("a list", format!("[{whole}]")),
+            ("a list of its values", json!(["alg", "typ", "kid"].map(|name| &good.header[name])).to_string()),
             ("null", "null".to_owned()),
             ("nothing", String::new()),
             ("no JSON", "{".to_owned()),
