@@ -194,7 +194,7 @@ impl Person {
                 9..15 => self.sign_in(true).await,
                 15..20 => self.sign_in_by_pin().await,
                 20..40 => self.look().await,
-                40..62 => self.refresh().await,
+                40..62 => self.refresh_any().await,
                 62..65 => self.ask_another_stack().await,
                 65..68 => self.use_an_old_token().await,
                 68..75 => self.sign_out().await,

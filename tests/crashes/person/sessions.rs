@@ -83,8 +83,12 @@ impl Person {
         self.ask(&client, "/v2/watch/auth/token/refresh", body).await.answer
     }
 
-    pub(super) async fn refresh(&mut self) {
+    pub(super) async fn refresh_any(&mut self) {
         let index = self.any_session();
+        self.refresh(index).await;
+    }
+
+    async fn refresh(&mut self, index: usize) {
         let is_rotating = self.sessions[index].spent.is_some();
         let refresh_token = self.sessions[index].refresh_token.clone();
         let answer = self.try_refresh(is_rotating, &refresh_token).await;
@@ -111,12 +115,25 @@ impl Person {
 
     /// As whoever has copied a device does: the session ends.
     pub(super) async fn use_an_old_token(&mut self) {
-        let two_before = |session: &Session| session.spent.as_ref().is_some_and(|spent| spent.len() > 1);
-        let Some(index) = self.sessions.iter().position(two_before) else { return };
+        let index = self.rotating_session().await;
+        while self.sessions[index].spent.as_ref().unwrap().len() < 2 {
+            self.refresh(index).await;
+        }
         let oldest = self.sessions[index].spent.as_ref().unwrap()[0].clone();
         self.try_refresh(true, &oldest).await.expect(401, "W2003");
         self.sessions[index].fate = Fate::Ended;
+        self.check(index).await;
         self.did("old refresh token used");
+    }
+
+    /// One that lives and whose refresh tokens are spent.
+    async fn rotating_session(&mut self) -> usize {
+        let rotates = |session: &Session| session.spent.is_some() && session.fate == Fate::Lives;
+        if let Some(index) = self.sessions.iter().position(rotates) {
+            return index;
+        }
+        self.sign_in(true).await;
+        self.sessions.len() - 1
     }
 
     pub(super) async fn sign_out(&mut self) {
