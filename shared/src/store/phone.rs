@@ -12,7 +12,6 @@ use serde_bytes::ByteBuf;
 use super::counter::one;
 use super::screener::Screener;
 use super::{Error, Key, Operation, Store, attribute, number, parse, text, write};
-use crate::aws::describe;
 use crate::limits;
 use crate::otp::LIFETIME;
 use crate::private::Private;
@@ -330,8 +329,7 @@ impl Store {
     /// # Errors
     /// When `DynamoDB` does not answer.
     pub async fn reset_phone(&self, key: &Key) -> Result<bool, Error> {
-        let request = self.client.delete_item().table_name(&self.table).set_key(Some(key.attributes()));
-        let answer = request.return_values(ReturnValue::AllOld).send().await;
-        Ok(answer.map_err(|error| Error::new(describe("DeleteItem", &error)))?.attributes.is_some())
+        let request = self.client.delete_item().set_key(Some(key.attributes()));
+        Ok(self.delete(request.return_values(ReturnValue::AllOld)).await?.is_some())
     }
 }

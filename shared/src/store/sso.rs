@@ -3,14 +3,12 @@
 //! A person is known by the provider's `sub`, once they have been seen. Two items say so, and are written
 //! together: one by which a `sub` finds its user, and one that keeps a user from being given a second `sub`.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use super::user::User;
 use super::{Error, Key, Operation, Store, item, number, write};
 use crate::api_key::PresentedKey;
-use crate::aws::describe;
 use crate::crypto;
 use crate::oidc::AuthorizationRequest;
 use crate::oidc::id_token::Person;
@@ -182,16 +180,11 @@ impl Store {
         let request = self
             .client
             .delete_item()
-            .table_name(&self.table)
             .set_key(Some(key.attributes()))
             .condition_expression("held_by = :operation")
             .expression_attribute_values(":operation", operation.value());
-        match request.send().await {
-            Ok(_) => Ok(()),
-            // It is gone, for an answer that was lost, or another call's by now.
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
-            Err(error) => Err(Error::new(describe("DeleteItem", &error))),
-        }
+        // Where the condition fails it is gone, for an answer that was lost, or another call's by now.
+        self.delete(request).await.map(|_| ())
     }
 
     /// Notes who a user is at a provider, where neither of the two has been seen before, as writes of a

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -53,6 +55,26 @@ impl Store {
             };
         }
         Err(Error::crowded("UpdateItem kept meeting transactions"))
+    }
+
+    /// Sends a deletion until it does not meet a transaction. Gives the item that was deleted, where the request asks
+    /// for it; one whose condition fails stays.
+    pub(super) async fn delete(&self, request: DeleteItemFluentBuilder) -> Result<Option<Attributes>, Error> {
+        for attempt in 0..ATTEMPTS {
+            let error = match request.clone().table_name(&self.table).send().await {
+                Ok(answer) => return Ok(answer.attributes),
+                Err(error) => error,
+            };
+            if error.code().is_some_and(is_passing) {
+                pause(attempt).await;
+                continue;
+            }
+            return match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(None),
+                _ => Err(Error::new(describe("DeleteItem", &error))),
+            };
+        }
+        Err(Error::crowded("DeleteItem kept meeting transactions"))
     }
 
     /// Puts `new` where `old` is, attribute for attribute as it was read and with none of `new`'s that

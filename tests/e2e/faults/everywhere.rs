@@ -149,7 +149,7 @@ const ALREADY: [(&str, u16); 9] = [
 ];
 
 /// Rows that are answered with another status than 200 without a fault.
-const NOT_200: [(&str, u16); 10] = [
+const NOT_200: [(&str, u16); 11] = [
     ("watch-login, password, wrong", 401),
     ("watch-qr-get-token, wrong code", 401),
     ("watch-sign-up, name taken", 400),
@@ -160,6 +160,7 @@ const NOT_200: [(&str, u16); 10] = [
     ("screener-verify, token, wrong code", 401),
     ("vidizmo-refresh, reused", 400),
     ("watch-qr-get-token, pending", 202),
+    ("admin-sso-login, not an admin", 401),
 ];
 
 /// What a row's call does without a fault.

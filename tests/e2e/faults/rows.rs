@@ -9,10 +9,11 @@ use tests::{ANA, Answer, App, Client, OLGA, part};
 use crate::v1::admin::auth::sso::{OLGA_AT, Studio};
 
 /// Rows beside the table's: branches that write something else, or refuse.
-pub(super) const BESIDE: [&str; 15] = [
+pub(super) const BESIDE: [&str; 16] = [
     ALL_COPIES,
     "admin-hotlist, refresh token",
     "admin-refresh, rotating",
+    "admin-sso-login, not an admin",
     "admin-sso-login, seen before",
     "qr-submit, PIN",
     "qr-submit, refuse",
@@ -297,7 +298,8 @@ async fn sso(studio: &Studio, function: &str, what: &str) -> Sent {
     if what == "seen before" {
         studio.sign_in(OLGA_AT, "olga-1").await.expect(200, "A0000");
     }
-    Sent::post(studio.app.admin(), "/v1/admin/auth/sso/login", &studio.returned(OLGA_AT, "olga-1").await)
+    let (email, subject) = if what == "not an admin" { (ANA_AT, "ana-1") } else { (OLGA_AT, "olga-1") };
+    Sent::post(studio.app.admin(), "/v1/admin/auth/sso/login", &studio.returned(email, subject).await)
 }
 
 async fn screener(app: &App, function: &str, what: &str) -> Sent {
