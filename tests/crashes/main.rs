@@ -44,13 +44,13 @@ const NO_CODE: &str = "BCD3FGH";
 
 /// How often each thing is done at least.
 const LEAST: &[(&str, usize)] = &[
-    ("API key hotlisted, cut off", 2),
+    ("API key hotlisted, cut off", 5),
     ("authorizer asked", 100),
     ("keys rotated", 4),
     ("new password set", 30),
     ("old refresh token used", 10),
     ("one-time code opened", 40),
-    ("one-time code used up", 10),
+    ("one-time code used up", 20),
     ("person hotlisted", 50),
     ("refresh token spent", 80),
     ("refreshed", 500),
