@@ -18,7 +18,7 @@ use tests::{Answer, App};
 use tokio::sync::Semaphore;
 
 use self::tries::{Outcome, Tries};
-use super::rows::{ALL_COPIES, BESIDE, Sent, Stage, prepare};
+use super::rows::{ALL_COPIES, BESIDE, NOT_200, Sent, Stage, prepare};
 
 /// How many rows are under way at once, of all tests together: most of the time goes by in waiting for what does not
 /// answer.
@@ -146,21 +146,6 @@ const ALREADY: [(&str, u16); 9] = [
     ("vidizmo-logout", 400),
     // The provider's code is spent with its first use; signing in begins again.
     ("admin-sso-login", 401),
-];
-
-/// Rows that are answered with another status than 200 without a fault.
-const NOT_200: [(&str, u16); 11] = [
-    ("watch-login, password, wrong", 401),
-    ("watch-qr-get-token, wrong code", 401),
-    ("watch-sign-up, name taken", 400),
-    ("watch-token-refresh, reused", 401),
-    ("screener-request, API key, a limit met", 429),
-    ("screener-request, API key, the same again", 429),
-    ("screener-verify, API key, wrong code", 401),
-    ("screener-verify, token, wrong code", 401),
-    ("vidizmo-refresh, reused", 400),
-    ("watch-qr-get-token, pending", 202),
-    ("admin-sso-login, not an admin", 401),
 ];
 
 /// What a row's call does without a fault.

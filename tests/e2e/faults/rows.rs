@@ -28,6 +28,21 @@ pub(super) const BESIDE: [&str; 16] = [
     "watch-token-refresh, reused",
 ];
 
+/// Rows that are answered with another status than 200 without a fault.
+pub(super) const NOT_200: [(&str, u16); 11] = [
+    ("watch-login, password, wrong", 401),
+    ("watch-qr-get-token, wrong code", 401),
+    ("watch-sign-up, name taken", 400),
+    ("watch-token-refresh, reused", 401),
+    ("screener-request, API key, a limit met", 429),
+    ("screener-request, API key, the same again", 429),
+    ("screener-verify, API key, wrong code", 401),
+    ("screener-verify, token, wrong code", 401),
+    ("vidizmo-refresh, reused", 400),
+    ("watch-qr-get-token, pending", 202),
+    ("admin-sso-login, not an admin", 401),
+];
+
 /// The row whose call writes each copy of an item, one after the other.
 pub(super) const ALL_COPIES: &str = "admin-hotlist, API key";
 
