@@ -1,6 +1,8 @@
 //! A person's sessions are ended while others begin and go on: of what began before the end nothing works after it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use shared::store::identity::{Identity, Secret};
@@ -16,8 +18,6 @@ use crate::{CALLS, PIN, add_people, address, hold, next_hour, rounds};
 const TVS: usize = 4;
 /// Rounds between two sign-ins of the owner, whose access token lasts a quarter of an hour.
 const ROUNDS_OF_A_TOKEN: usize = 20;
-/// How often somebody refreshes who does so until they are refused.
-const PATIENCE: usize = 1000;
 /// One of the two passwords that a person has in turn.
 const PASSWORDS: [&str; 2] = ["the last seat of the row", "the first seat of the row"];
 const NAME: &str = "person0";
@@ -34,6 +34,8 @@ struct Before {
     rotating: Client,
     sessions: [SignedIn; 2],
     codes: Vec<String>,
+    /// Whoever ends it has been told that it is over.
+    is_over: Arc<AtomicBool>,
 }
 
 impl Before {
@@ -49,7 +51,7 @@ impl Before {
         for tv in 0..2 * TVS {
             codes.push(watch.get_code(&udid(tv)).await);
         }
-        let before = Self { watch, rotating, sessions, codes };
+        let before = Self { watch, rotating, sessions, codes, is_over: Arc::default() };
         for tv in 0..TVS {
             before.approve(tv).await.expect(200, "W0000");
         }
@@ -74,18 +76,18 @@ impl Before {
             return if index < TVS { self.poll(index).await } else { self.approve(index).await };
         }
         let mut answer = self.refresh(index).await;
-        for _ in 0..PATIENCE {
-            if !until_refused || answer.status != 200 {
-                return answer;
-            }
+        // However long the end takes: only what begins after its answer must be refused.
+        while until_refused && answer.status == 200 {
+            let is_over = self.is_over.load(Ordering::SeqCst);
             let next = self.refresh(index).await;
             if next.status != 200 {
                 next.expect(401, "W2003");
-                return answer;
+                break;
             }
+            assert!(!is_over, "nothing ends it");
             answer = next;
         }
-        panic!("nothing ends it");
+        answer
     }
 
     /// Every other call refreshes the session whose refresh token changes.
@@ -99,6 +101,7 @@ impl Before {
 
     /// Comes at once after the end, while others are under way yet.
     async fn expect_refused(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
         for session in 0..2 {
             self.refresh(session).await.expect(401, "W2003");
         }
