@@ -311,6 +311,7 @@ impl Parts {
             binaries: None,
             log: Arc::new(|_| ()),
             allows: None,
+            patience: None,
         });
         let stack = stack.await.expect("the stack starts");
         let store = InProcess::new(database);

@@ -51,8 +51,8 @@ pub type Allows = Arc<dyn Fn(&str, &str, &[String]) -> bool + Send + Sync>;
 /// The built-in demo's provisioning document.
 pub const DEMO: &str = include_str!("demo.json");
 
-/// How long an attempt at an AWS call may take where the store is not the embedded one: an emulator that serves many
-/// at once is slower than DynamoDB. Three of them still fit into a call.
+/// See [`Options::patience`], where the store is not the embedded one: an emulator that serves many at once is slower
+/// than DynamoDB. Three of them still fit into a call.
 const PATIENCE_WITH_STORES: Duration = Duration::from_millis(2_500);
 /// How long the first keys may take to be made.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -80,6 +80,8 @@ pub struct Options {
     pub log: Log,
     /// See [`Allows`]; every function may do everything when absent.
     pub allows: Option<Allows>,
+    /// How long an attempt at an AWS call may take of functions in this process; as on Lambda when absent.
+    pub patience: Option<Duration>,
 }
 
 /// Where the parts of a stack are.
@@ -91,8 +93,8 @@ pub struct Place {
     pub aws_url: String,
     /// The table's name.
     pub table: String,
-    /// Whether the table is in a store that was running before.
-    pub has_other_store: bool,
+    /// See [`Options::patience`].
+    patience: Option<Duration>,
 }
 
 /// A running stack. It stops when it is dropped.
@@ -136,8 +138,8 @@ impl Stack {
             serving.serve(aws_listener).await;
         });
 
-        let has_other_store = options.dynamodb.is_some();
-        let place = Place { url, aws_url, table: options.table.clone(), has_other_store };
+        let patience = options.patience.or(options.dynamodb.is_some().then_some(PATIENCE_WITH_STORES));
+        let place = Place { url, aws_url, table: options.table.clone(), patience };
         let operator = place.environment(OPERATOR);
         create_resources(&operator).await?;
         let mut triggers = BTreeMap::new();
@@ -276,8 +278,8 @@ impl Place {
         let environment = Environment::from_variables(|name| variables.get(name).cloned());
         let mut environment =
             environment.expect("the variables are all there, and the certificates in this binary");
-        if self.has_other_store {
-            let patient = timeouts().to_builder().operation_attempt_timeout(PATIENCE_WITH_STORES);
+        if let Some(patience) = self.patience {
+            let patient = timeouts().to_builder().operation_attempt_timeout(patience);
             environment.aws = environment.aws.into_builder().timeout_config(patient.build()).build();
         }
         environment

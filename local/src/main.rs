@@ -67,6 +67,7 @@ async fn start(arguments: Arguments) -> Result<Stack, String> {
         binaries: arguments.binaries,
         log: Arc::new(|line| eprintln!("{line}")),
         allows: None,
+        patience: None,
     };
     let stack = Stack::start(options).await?;
     let url = &stack.place.url;

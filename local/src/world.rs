@@ -11,16 +11,26 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Default)]
 pub struct Clock {
     ahead_milliseconds: AtomicI64,
+    /// The machine's time at which it was stopped, while it stands still.
+    stopped_at: Mutex<Option<i64>>,
 }
 
 impl Clock {
     /// Epoch milliseconds.
     #[must_use]
     pub fn now_milliseconds(&self) -> i64 {
-        #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-        let machine = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let machine = i64::try_from(machine.as_millis()).unwrap_or(i64::MAX);
+        let machine = open(&self.stopped_at).unwrap_or_else(machine_milliseconds);
         machine.saturating_add(self.ahead_milliseconds.load(Ordering::Acquire))
+    }
+
+    /// From now on only [`Clock::advance`] moves it.
+    pub fn stop(&self) {
+        open(&self.stopped_at).get_or_insert_with(machine_milliseconds);
+    }
+
+    /// From now on it goes as the machine's clock does.
+    pub fn go(&self) {
+        *open(&self.stopped_at) = None;
     }
 
     /// Epoch seconds.
@@ -33,6 +43,12 @@ impl Clock {
     pub fn advance(&self, seconds: i64) {
         self.ahead_milliseconds.fetch_add(seconds.saturating_mul(1000), Ordering::AcqRel);
     }
+}
+
+fn machine_milliseconds() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "what the clock shows is made of it")]
+    let machine = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(machine.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A text message that was sent.

@@ -36,7 +36,7 @@ async fn playback_token(app: &App, client: &Client, phone: u64) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lines_let_in_who_may_play_and_nobody_else() {
-    let app = App::start().await;
+    let app = App::start().await.ticking();
     // Node goes by the machine's clock.
     app.advance(shared::request::machine_now() - app.stack.world.clock.now());
     let token = playback_token(&app, &app.watch(), 2_025_550_143).await;

@@ -13,6 +13,7 @@ async fn stack() -> App {
         document["enterprises"][0]["settings"] = json!({ "polling_interval": 1 });
     })
     .await
+    .ticking()
 }
 
 /// A TV that shows a code, and the code.

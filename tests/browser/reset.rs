@@ -9,7 +9,7 @@ const NEW: &str = "seven reels of nitrate film";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_sets_a_new_password() {
-    let app = App::start().await;
+    let app = App::start().await.ticking();
     let desk = Browser::open(Screen::Desktop).await;
     desk.goto(&app.stack.place.url).await;
     let body = json!({ "email": "ana@acme.example" });

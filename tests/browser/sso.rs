@@ -56,7 +56,8 @@ async fn sign_in(signs: &str, authenticates: &str) {
             "jit": false,
         });
     })
-    .await;
+    .await
+    .ticking();
     let client = app.admin();
     let started = client.post("/v1/admin/auth/sso/initiate", json!({ "username": OLGA })).await;
     let started = started.expect(200, "A0000").body;

@@ -6,7 +6,7 @@ use crate::driver::{Browser, Screen};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_device_asks_for_a_code_of_its_own() {
-    let app = App::with(local::DEMO).await;
+    let app = App::with(local::DEMO).await.ticking();
     let tv = Browser::open(Screen::Desktop).await;
     tv.goto(&app.stack.place.url).await;
     tv.expect_accessible().await;
@@ -28,7 +28,7 @@ async fn each_device_asks_for_a_code_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_phone_the_start_page_fits() {
-    let app = App::with(local::DEMO).await;
+    let app = App::with(local::DEMO).await.ticking();
     let phone = Browser::open(Screen::DarkPhone).await;
     phone.goto(&app.stack.place.url).await;
     phone.click("#tv-start").await;

@@ -4,7 +4,7 @@ pub(crate) mod steps;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
@@ -32,15 +32,16 @@ pub(crate) async fn rotate(app: &App) {
 #[tokio::test(flavor = "multi_thread")]
 async fn five_rotations_under_load_refuse_no_valid_token() {
     let app = Arc::new(App::start().await);
-    let before = app.ana().await;
+    let first = app.ana().await;
     let stop = Arc::new(AtomicBool::new(false));
-    let load: Vec<_> = (0..4)
-        .map(|index| {
-            let (app, stop) = (Arc::clone(&app), Arc::clone(&stop));
+    let rounds: [Arc<AtomicUsize>; 4] = Default::default();
+    let load: Vec<_> = (0..)
+        .zip(&rounds)
+        .map(|(index, rounds)| {
+            let (app, stop, rounds) = (Arc::clone(&app), Arc::clone(&stop), Arc::clone(rounds));
             tokio::spawn(async move {
                 let surface = if index % 2 == 0 { "acme-watch" } else { "acme-rotating" };
                 let mut tokens = app.key(surface).sign_in("ana", ANA).await;
-                let mut rounds = 0;
                 while !stop.load(Ordering::Acquire) {
                     let bearer = app.authorized(&tokens.token).forgetting();
                     bearer.get("/v2/watch/auth/session").await.expect(200, "W0000");
@@ -54,35 +55,46 @@ async fn five_rotations_under_load_refuse_no_valid_token() {
                     if let Some(successor) = renewed.body["refresh_token"].as_str() {
                         tokens.refresh_token = successor.to_owned();
                     }
-                    rounds += 1;
+                    rounds.fetch_add(1, Ordering::AcqRel);
                 }
-                rounds
             })
         })
         .collect();
     let watch = app.watch().forgetting();
     let mut kids = BTreeSet::new();
+    // Everybody is at work before and after each, and nobody's access token grows old.
+    let all_go_on = async || {
+        for (task, rounds) in load.iter().zip(&rounds) {
+            let before = rounds.load(Ordering::Acquire);
+            while rounds.load(Ordering::Acquire) < before + 2 {
+                assert!(!task.is_finished(), "they were refused");
+                watch.refresh(&first.refresh_token).await.expect(200, "W0000");
+            }
+        }
+    };
+    all_go_on().await;
     for _ in 0..5 {
         rotate(&app).await;
         // A function that signs has the new key within five minutes, at its next call but one.
         app.advance(300);
-        watch.refresh(&before.refresh_token).await.expect(200, "W0000");
+        watch.refresh(&first.refresh_token).await.expect(200, "W0000");
         let (kid, _) = app.signing_key().await;
         loop {
-            let renewed = watch.refresh(&before.refresh_token).await.expect(200, "W0000");
+            let renewed = watch.refresh(&first.refresh_token).await.expect(200, "W0000");
             if part(renewed.body["token"].as_str().unwrap(), 0)["kid"] == kid {
                 break;
             }
         }
         kids.insert(kid);
+        all_go_on().await;
     }
     stop.store(true, Ordering::Release);
     for task in load {
-        assert!(task.await.unwrap() > 0);
+        task.await.unwrap();
     }
     assert_eq!(kids.len(), 5);
     // The first tokens of all are as good as ever, and everybody who verifies by the key set has all keys.
-    app.watch().refresh(&before.refresh_token).await.expect(200, "W0000");
+    app.watch().refresh(&first.refresh_token).await.expect(200, "W0000");
     app.anonymous().get("/.well-known/jwks.json").await;
     app.advance(300);
     let set = loop {
@@ -93,7 +105,7 @@ async fn five_rotations_under_load_refuse_no_valid_token() {
     };
     let published: BTreeSet<_> =
         set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect();
-    kids.insert(part(&before.token, 0)["kid"].as_str().unwrap().to_owned());
+    kids.insert(part(&first.token, 0)["kid"].as_str().unwrap().to_owned());
     assert!(kids.is_subset(&published));
     assert!(set["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()));
 }

@@ -31,6 +31,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::time::Duration;
 
 pub use client::{Answer, Client, SignedIn};
 use local::world::Outbox;
@@ -44,6 +45,10 @@ use ulid::Ulid;
 
 /// The tenant that most tests use, and a second one; each with its keys, people and PINs.
 pub const DOCUMENT: &str = include_str!("document.json");
+
+/// How long an attempt at an AWS call may take in races. All that is under way in them is in one process: if the
+/// machine lets that stand still for a second, what Lambda waits for would be too late for everybody at once.
+const PATIENCE_IN_RACES: Duration = Duration::from_secs(8);
 
 /// The log of this process and of all function processes that it started.
 static LOG: Mutex<String> = Mutex::new(String::new());
@@ -103,13 +108,16 @@ impl App {
                 binaries,
                 log: Arc::new(|line| log().extend([line, "\n"])),
                 allows: Some(Arc::new(policy::allows)),
+                patience: cfg!(feature = "races").then_some(PATIENCE_IN_RACES),
             })
             .await
             .expect("the stack starts"),
             secrets: Arc::default(),
             log_before,
         };
-        // To the beginning of an hour, and so of every limit's window: no test runs across its end.
+        // At the beginning of an hour, and so of every limit's window: what comes of a call does not depend on how
+        // fast the test is.
+        app.stack.world.clock.stop();
         let now = app.stack.world.clock.now();
         app.advance(3600 - now.rem_euclid(3600));
         app.remember(&serde_json::from_str(document).expect("the document is JSON"));
@@ -120,6 +128,12 @@ impl App {
             app.remember(&serde_json::from_str(&secret).expect("a secret is JSON"));
         }
         app
+    }
+
+    /// The same, with a clock that goes on: for what lives by the machine's, as browsers do.
+    pub fn ticking(self) -> Self {
+        self.stack.world.clock.go();
+        self
     }
 
     fn client(&self, authorization: Option<&str>) -> Client {
@@ -243,16 +257,19 @@ impl App {
 
     /// The lines of the log that belong to one request.
     pub fn log_of(&self, request_id: &str) -> Vec<Value> {
+        self.log_with(request_id)
+    }
+
+    /// The lines of the log that have a text in them.
+    pub fn log_with(&self, text: &str) -> Vec<Value> {
         let log = log();
-        let lines = log[self.log_before..].lines().filter(|line| line.contains(request_id));
+        let lines = log[self.log_before..].lines().filter(|line| line.contains(text));
         lines.map(|line| serde_json::from_str(line).expect("a line of log is JSON")).collect()
     }
 
     /// The line of each call since this stack started.
     pub fn calls_in_the_log(&self) -> Vec<Value> {
-        let log = log();
-        let lines = log[self.log_before..].lines().filter(|line| line.contains("\"message\":\"call\""));
-        lines.map(|line| serde_json::from_str(line).expect("a line of log is JSON")).collect()
+        self.log_with("\"message\":\"call\"")
     }
 
     fn remember(&self, value: &Value) {

@@ -29,6 +29,7 @@ async fn stack_with(document: &str) -> Stack {
         binaries: None,
         log: Arc::new(|_| {}),
         allows: None,
+        patience: None,
     };
     Stack::start(options).await.unwrap()
 }
