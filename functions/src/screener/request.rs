@@ -65,13 +65,11 @@ impl Endpoint for Request {
     const SURFACE: Surface = Surface::Watch;
 
     async fn build(environment: &Environment) -> Result<Self, Failure> {
-        let (door, pepper) = tokio::try_join!(Door::new(environment), secrets::pepper(environment))?;
-        Ok(Self {
-            door,
-            texter: Texter::new(environment),
-            pepper,
-            public_url: environment.public_url.clone(),
-        })
+        // The sender is made while the two before it wait for an answer.
+        let texter = async { Ok(Texter::new(environment)) };
+        let (door, pepper, texter) =
+            tokio::try_join!(Door::new(environment), secrets::pepper(environment), texter)?;
+        Ok(Self { door, texter, pepper, public_url: environment.public_url.clone() })
     }
 
     async fn handle(&self, call: &Call) -> Result<Reply, Failure> {
