@@ -1,11 +1,12 @@
 //! What the functions' calls cost, held against docs/units.md.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use functions::ROUTES;
 use serde_json::json;
 use tests::App;
 use tests::costs::{documented, each_call, each_of_screeners, each_of_vidizmo};
-use tests::refusals::each_refusal;
+use tests::refusals::{each_of_sso, each_refusal};
 
 use crate::v1::admin::auth::sso::{OLGA_AT, Studio};
 
@@ -65,6 +66,18 @@ async fn every_call_costs_what_the_document_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_refusal_costs_what_the_document_says() {
     let app = App::start().await;
-    let measured = costs_of(app, async |app, mut note| each_refusal(app, &mut note).await).await;
+    let mut measured = costs_of(app, async |app, mut note| each_refusal(app, &mut note).await).await;
+    let studio = Studio::open().await;
+    each_of_sso(&studio, &mut |row| {
+        if let Some((function, _)) = row.split_once(',') {
+            measured.insert(row.to_owned(), cost(&studio.app, function));
+        }
+        studio.app.forget_usage();
+    })
+    .await;
     assert_eq!(measured, documented("refusal"));
+    let refusing: BTreeSet<_> = measured.keys().map(|row| row.split(',').next().unwrap()).collect();
+    let never_refuse = ["jwks", "page-style"];
+    let all = ROUTES.iter().map(|route| route.name).chain(["authorizer"]);
+    assert_eq!(refusing, all.filter(|name| !never_refuse.contains(name)).collect());
 }

@@ -2,7 +2,12 @@
 
 use serde_json::json;
 
-use crate::costs::{ANA_AT, authorizer_event, on_vidizmo};
+use shared::limits;
+
+use crate::costs::{ANA_AT, LINK, US, authorizer_event, on_vidizmo};
+use crate::phone::Phone;
+use crate::studio::{OLGA_AT, Studio};
+use crate::tries::Tries;
 use crate::{ANA, App, part};
 
 /// Has each endpoint refuse, and tells `note` after each which row it was; nothing, when something is forgotten that
@@ -14,6 +19,20 @@ pub async fn each_refusal(app: &App, note: &mut impl FnMut(&str)) {
     of_tvs(app, note).await;
     of_admins(app, note).await;
     of_vidizmo(app, note).await;
+    of_screeners(app, note).await;
+}
+
+/// The same of single sign-on.
+pub async fn each_of_sso(studio: &Studio, note: &mut impl FnMut(&str)) {
+    studio.sign_in(OLGA_AT, "olga-1").await.expect(200, "A0000");
+    let admin = studio.app.admin();
+    let mut returned = studio.returned(OLGA_AT, "olga-1").await;
+    returned["state"] = json!("0123456789abcdefghijklmnopqrstuvwxyzABCDEFG");
+    note("");
+    admin.send("POST", "/v1/admin/auth/sso/initiate", "{").await.expect(400, "A4900");
+    note("admin-sso-initiate, bad body");
+    admin.post("/v1/admin/auth/sso/login", returned).await.expect(401, "A2002");
+    note("admin-sso-login, unknown state");
 }
 
 async fn of_logins(app: &App, note: &mut impl FnMut(&str)) {
@@ -37,6 +56,10 @@ async fn of_logins(app: &App, note: &mut impl FnMut(&str)) {
     note("");
     watch.login("nobody", ANA).await.expect(429, "W5001");
     note("watch-login, locked");
+    let by_address = limits::PIN_SOURCE.counter("acme", "127.0.0.1", app.stack.world.clock.now());
+    Tries::of(app).leave(&by_address, 0).await;
+    watch.login_by_pin("K7QX-93WD").await.expect(429, "W5001");
+    note("watch-login, PIN, locked");
     app.forget_tries().await;
 }
 
@@ -86,6 +109,10 @@ async fn of_accounts(app: &App, note: &mut impl FnMut(&str)) {
     let nobody = json!({ "email": "nobody@acme.example" });
     watch.post("/v2/watch/auth/forgot-password", nobody).await.expect(200, "W0000");
     note("watch-forgot-password, nobody's");
+    let by_address = limits::FORGOT_ADDRESS.counter("acme", ANA_AT, app.stack.world.clock.now());
+    Tries::of(app).leave(&by_address, 0).await;
+    watch.post("/v2/watch/auth/forgot-password", json!({ "email": ANA_AT })).await.expect(429, "W5001");
+    note("watch-forgot-password, too many");
     let unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
     let reset = json!({ "reset_code": unknown, "new_password": "the very last picture show" });
     watch.post("/v2/watch/auth/reset-password", reset).await.expect(401, "W2002");
@@ -109,6 +136,35 @@ async fn of_tvs(app: &App, note: &mut impl FnMut(&str)) {
     note("watch-qr-get-token, unknown code");
     ana.approve("BCD3FGH").await.expect(401, "W2002");
     note("watch-qr-approve, token, unknown code");
+    watch.send("POST", "/v2/watch/auth/login/qr/get-code", "{").await.expect(400, "W4900");
+    note("watch-qr-get-code, bad body");
+    let by_tv = limits::QR_CODE_DEVICE.counter("acme", "tv", app.stack.world.clock.now());
+    Tries::of(app).leave(&by_tv, 0).await;
+    watch.try_get_code("tv").await.expect(429, "W5001");
+    note("watch-qr-get-code, too many");
+    app.forget_tries().await;
+    let credentials = json!({ "username": "ana", "password": "wrong password" });
+    let body = json!({ "login_code": code, "type": "password", "credentials": credentials });
+    note("");
+    watch.post("/v2/watch/auth/login/qr", body).await.expect(401, "W2002");
+    note("watch-qr-approve, password, wrong");
+    let mut phone = Phone::open(app, &code).await;
+    app.forget_tries().await;
+    note("");
+    phone.sign_in("ana", "wrong password").await;
+    note("qr-submit, password, wrong");
+    ana.refuse(&code).await.expect(200, "W0000");
+    app.advance(10);
+    note("");
+    watch.get_token(&code, "tv").await.expect(403, "W2101");
+    note("watch-qr-get-token, refused");
+    let code = watch.get_code("tv").await;
+    ana.approve(&code).await.expect(200, "W0000");
+    watch.get_token(&code, "tv").await.expect(200, "W0000");
+    app.advance(10);
+    note("");
+    watch.get_token(&code, "tv").await.expect(200, "W0000");
+    note("watch-qr-get-token, handed out again");
     for (path, row) in [
         ("/qr/BCD3FGH", "qr-page, unknown code"),
         ("/qr/BCD3FGH/image.png", "qr-image-png, unknown code"),
@@ -138,6 +194,8 @@ async fn of_admins(app: &App, note: &mut impl FnMut(&str)) {
     let hotlist = json!({ "user": part(&olga.token, 1)["sub"] });
     app.authorized(&olga.token).post("/v1/admin/auth/hotlist", hotlist).await.expect(401, "A2003");
     note("admin-hotlist, session ended");
+    admin.post("/v1/admin/auth/logout", json!({ "token": "a.b.c" })).await.expect(401, "A2003");
+    note("admin-logout, forged");
 }
 
 async fn of_vidizmo(app: &App, note: &mut impl FnMut(&str)) {
@@ -153,7 +211,27 @@ async fn of_vidizmo(app: &App, note: &mut impl FnMut(&str)) {
     note("vidizmo-user, session ended");
     ended.refresh_opaque().await.expect_exception(400, "ExpiredAccessTokenException");
     note("vidizmo-refresh, session ended");
+    for (method, row) in [("POST", "vidizmo-logout"), ("GET", "vidizmo-logout-get")] {
+        let again = ended.send(method, "/api/v1/user/logout", "").await;
+        again.expect_exception(400, "ExpiredAccessTokenException");
+        note(&format!("{row}, session ended"));
+    }
     let forged = app.vidizmo().bearing("no token");
     forged.user(ANA_AT).await.expect_exception(400, "InvalidAccessTokenException");
     note("vidizmo-user, forged");
+}
+
+async fn of_screeners(app: &App, note: &mut impl FnMut(&str)) {
+    let watch = app.watch();
+    // So that what the functions do at their start is no refusal's.
+    watch.request_code("link-2").await.expect_invalid("phone");
+    watch.verify_code("link-2", "000000").await.expect(401, "W2002");
+    watch.link_phone("link-2", US.0, US.1).await.expect(200, "W0000");
+    note("");
+    watch.link_phone(LINK, US.0, 1).await.expect_invalid("phone");
+    note("screener-register, no number");
+    watch.request_code(LINK).await.expect_invalid("phone");
+    note("screener-request, no number is linked");
+    watch.verify_code(LINK, "000000").await.expect(401, "W2002");
+    note("screener-verify, no code was sent");
 }
