@@ -1,6 +1,8 @@
 //! Identities: what a login needs, once under the canonical user name and once under the canonical
 //! e-mail address. Both copies change in one transaction.
 
+use std::fmt;
+
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +12,8 @@ use crate::crypto;
 use crate::identity::names;
 use crate::private::{Private, exposed, exposed_if_any};
 
-/// A person, as a login finds them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A person, as a login finds them. Its `Debug` leaves out the hashes of what they sign in with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The user's id.
     pub user: String,
@@ -70,6 +72,16 @@ impl Secret {
             Self::Password => "password_hash",
             Self::Client => "client_secret_hash",
         }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Identity")
+            .field("user", &self.user)
+            .field("epoch", &self.epoch)
+            .field("disabled", &self.disabled)
+            .finish_non_exhaustive()
     }
 }
 

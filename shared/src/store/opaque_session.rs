@@ -3,6 +3,8 @@
 //! How a token stands is judged by the item as it was read; see [`OpaqueSession::judge`]. A use is written at most
 //! once a minute, so the minute after one counts as used: a call that was not written must not be forgotten.
 
+use std::fmt;
+
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use data_encoding::HEXLOWER;
@@ -27,8 +29,8 @@ const SLIDE: i64 = 60;
 /// Seconds for which a session is kept after its token's last possible moment, so that it is known to be over.
 const KEPT: i64 = 2 * 24 * 60 * 60;
 
-/// A session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A session. Its `Debug` leaves out what its tokens are known by.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpaqueSession {
     /// `<user id>-<ULID>`, as every session's, so that it is hotlisted and counted as one.
     pub id: String,
@@ -63,6 +65,12 @@ pub struct OpaqueSession {
     ended_at: Option<i64>,
     /// Epoch seconds for TTL.
     expires_at: i64,
+}
+
+impl fmt::Debug for OpaqueSession {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("OpaqueSession").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// How a token stands.

@@ -82,6 +82,8 @@ fn damaged() -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use jsonwebtoken::crypto::verify;
+    use jsonwebtoken::{Algorithm, DecodingKey};
     use serde_json::json;
 
     use super::*;
@@ -113,6 +115,10 @@ mod tests {
             let message = BASE64URL_NOPAD.decode(message.as_bytes()).unwrap();
             let is_good = key(x, y).is_ok_and(|key| key.is_good(&message, signature));
             assert_eq!(is_good, verdict == "valid", "vector {number}");
+            // By the same library as a provider's ID token.
+            let is_good = DecodingKey::from_ec_components(x, y)
+                .is_ok_and(|key| verify(signature, &message, &key, Algorithm::ES256).unwrap_or(false));
+            assert_eq!(is_good, verdict == "valid", "vector {number}, as an ID token's");
             count += 1;
         }
         assert_eq!(count, 262);
