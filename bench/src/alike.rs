@@ -12,8 +12,10 @@ use std::time::Instant;
 
 use local::runtime_api::Function;
 use serde_json::{Value, json};
+use shared::limits;
 use tests::App;
 use tests::provider::{CLIENT_ID, CLIENT_SECRET, Provider, REDIRECT_URI};
+use tests::tries::Tries;
 use tokio::task::JoinSet;
 use ulid::Ulid;
 
@@ -30,6 +32,9 @@ const TRIES_BEFORE: usize = 12;
 const MOST: f64 = 3.29;
 /// Calls at once where the answer waits for its time.
 const AT_ONCE: usize = 5;
+
+/// Somebody's user name and address.
+const WALT: [&str; 2] = ["walt", "walt@acme.example"];
 
 /// By what the tries are told apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,8 @@ struct Question {
     /// The event's other host name.
     host: Option<&'static str>,
     people: Vec<(&'static str, Value)>,
+    /// Under which names nobody can log in, at the time of each try.
+    locked: &'static [&'static str],
 }
 
 fn questions() -> Vec<Question> {
@@ -57,15 +64,6 @@ fn questions() -> Vec<Question> {
     let named = |name: &str, password: &str| json!({ "username": name, "password": password });
     let opaque = |address: &str, password: &str| json!({ "emailAddress": address, "password": password });
     let (wrong, doras) = ("not the password", "locked out of the cinema");
-    let usual = |function, what| Question {
-        function,
-        what,
-        by: By::Processor,
-        pause: 15 * 60,
-        is_random: false,
-        host: None,
-        people: Vec::new(),
-    };
     vec![
         Question {
             people: vec![
@@ -73,7 +71,7 @@ fn questions() -> Vec<Question> {
                 ("unknown", login("nobody", wrong)),
                 ("disabled, right password", login("dora", doras)),
             ],
-            ..usual("watch-login", "login")
+            ..Question::usual("watch-login", "login")
         },
         Question {
             pause: 0,
@@ -82,7 +80,7 @@ fn questions() -> Vec<Question> {
                 ("unknown, locked", login("nobody", wrong)),
                 ("disabled, locked", login("dora", doras)),
             ],
-            ..usual("watch-login", "login, locked")
+            ..Question::usual("watch-login", "login, locked")
         },
         Question {
             by: By::Clock,
@@ -91,8 +89,10 @@ fn questions() -> Vec<Question> {
                 ("known", json!({ "email": "ana@acme.example" })),
                 ("unknown", json!({ "email": "nobody@acme.example" })),
                 ("disabled", json!({ "email": "dora@acme.example" })),
+                ("known, locked", json!({ "email": "walt@acme.example" })),
             ],
-            ..usual("watch-forgot-password", "forgotten password")
+            locked: &WALT,
+            ..Question::usual("watch-forgot-password", "forgotten password")
         },
         Question {
             by: By::Clock,
@@ -102,7 +102,7 @@ fn questions() -> Vec<Question> {
                 ("unknown, used up", json!({ "email": "nobody@acme.example" })),
                 ("disabled, used up", json!({ "email": "dora@acme.example" })),
             ],
-            ..usual("watch-forgot-password", "forgotten password, used up")
+            ..Question::usual("watch-forgot-password", "forgotten password, used up")
         },
         Question {
             people: vec![
@@ -110,7 +110,16 @@ fn questions() -> Vec<Question> {
                 ("unknown", named("nobody", wrong)),
                 ("disabled, right password", named("dora", doras)),
             ],
-            ..usual("admin-login", "Admin's login")
+            ..Question::usual("admin-login", "Admin's login")
+        },
+        Question {
+            pause: 0,
+            people: vec![
+                ("known, locked", named("olga", wrong)),
+                ("unknown, locked", named("nobody", wrong)),
+                ("disabled, locked", named("dora", doras)),
+            ],
+            ..Question::usual("admin-login", "Admin's login, locked")
         },
         Question {
             is_random: true,
@@ -118,8 +127,10 @@ fn questions() -> Vec<Question> {
                 ("known", json!({ "username": "olga@acme.example" })),
                 ("unknown", json!({ "username": "nobody@acme.example" })),
                 ("disabled", json!({ "username": "dora@acme.example" })),
+                ("known, locked", json!({ "username": "walt@acme.example" })),
             ],
-            ..usual("admin-sso-initiate", "single sign-on, its beginning")
+            locked: &WALT,
+            ..Question::usual("admin-sso-initiate", "single sign-on, its beginning")
         },
         Question {
             host: Some("acme.localhost"),
@@ -128,7 +139,7 @@ fn questions() -> Vec<Question> {
                 ("unknown", opaque("nobody@acme.example", wrong)),
                 ("disabled, right password", opaque("dora@acme.example", doras)),
             ],
-            ..usual("vidizmo-authenticate", "VIDIZMO's login")
+            ..Question::usual("vidizmo-authenticate", "VIDIZMO's login")
         },
         Question {
             pause: 0,
@@ -138,7 +149,7 @@ fn questions() -> Vec<Question> {
                 ("unknown, locked", opaque("nobody@acme.example", wrong)),
                 ("disabled, locked", opaque("dora@acme.example", doras)),
             ],
-            ..usual("vidizmo-authenticate", "VIDIZMO's login, locked")
+            ..Question::usual("vidizmo-authenticate", "VIDIZMO's login, locked")
         },
     ]
 }
@@ -150,13 +161,31 @@ struct Series {
 }
 
 impl Question {
+    /// One by the processor's time, whose tries are each the first of its window.
+    fn usual(function: &'static str, what: &'static str) -> Self {
+        Self {
+            function,
+            what,
+            by: By::Processor,
+            pause: 15 * 60,
+            is_random: false,
+            host: None,
+            people: Vec::new(),
+            locked: &[],
+        }
+    }
+
+    /// Epoch milliseconds of a try, of those that began at `began`.
+    fn at(&self, began: i64, number: usize) -> i64 {
+        began + self.pause * 1000 * i64::try_from(number).unwrap_or(0)
+    }
+
     fn event(&self, app: &App, began: i64, number: usize, body: &Value) -> Result<Value, String> {
         let is_admin = self.function.starts_with("admin");
         let key = key(if is_admin { "acme-admin" } else { "acme-watch" })?;
         let mut event = event::of(app, self.function, &key, Some(body))?;
-        let pause = self.pause * 1000 * i64::try_from(number).unwrap_or(0);
         let context = &mut event["requestContext"];
-        context["timeEpoch"] = (began + pause).into();
+        context["timeEpoch"] = self.at(began, number).into();
         // From somewhere else each time, so that no address meets its limit.
         context["http"]["sourceIp"] = format!("198.18.{}.{}", number / 256, number % 256).into();
         if let Some(host) = self.host {
@@ -181,10 +210,15 @@ impl Question {
         // One clock for all, so that a lock ends as far away for each.
         let began = app.stack.world.clock.now_milliseconds();
         let at_once = if self.by == By::Clock { AT_ONCE } else { 1 };
+        let tries = Tries::of(app);
         let mut series: Vec<Option<Series>> = self.people.iter().map(|_| None).collect();
         for first in (0..TRIES_BEFORE + TRIES).step_by(at_once) {
             let mut calls = JoinSet::new();
             for number in first..first + at_once {
+                for name in self.locked {
+                    let counter = limits::LOGIN_ACCOUNT.counter("acme", name, self.at(began, number) / 1000);
+                    tries.leave(&counter, 0).await;
+                }
                 for turn in 0..self.people.len() {
                     // In another order each time.
                     let who = (number + turn) % self.people.len();

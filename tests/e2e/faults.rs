@@ -3,6 +3,8 @@
 
 // Minutes, and a machine to themselves: see .ci/run.
 #[cfg(feature = "faults")]
+mod bad_body;
+#[cfg(feature = "faults")]
 mod everywhere;
 #[cfg(feature = "faults")]
 mod rows;

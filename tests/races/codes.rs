@@ -2,6 +2,8 @@
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
+use shared::store::domain::Domain;
+use shared::store::{Store, parse};
 use tests::phone::Phone;
 use tests::{ANA, App, Client, at_once, count, part};
 use tokio::sync::Semaphore;
@@ -173,5 +175,29 @@ async fn a_name_and_an_address_are_taken_once() {
         })
         .await;
         hold(answers, &[(200, "W0000", 1), (400, "W4900", CALLS - 1)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_name_is_one_enterprises() {
+    let app = App::start().await;
+    let store = Store::new(&app.operator());
+    for round in rounds() {
+        let host = format!("films{round}.example");
+        // As provisioning claims it, which has found it free.
+        let claims = (0..CALLS).map(|index| {
+            let (store, first) = (store.clone(), Domain::first(&host));
+            let enterprise = Domain { enterprise: format!("studio{index}") };
+            tokio::spawn(async move { store.swap_copies(&first, None, &enterprise).await.unwrap() })
+        });
+        let mut owners = Vec::new();
+        for (index, claim) in claims.collect::<Vec<_>>().into_iter().enumerate() {
+            if claim.await.unwrap() {
+                owners.push(format!("studio{index}"));
+            }
+        }
+        let (found, is_whole) = store.read_copies(&Domain::first(&host)).await.unwrap();
+        let found = parse::<Domain>(found).unwrap().unwrap();
+        assert_eq!((owners, is_whole), (vec![found.enterprise], true));
     }
 }

@@ -16,6 +16,7 @@
 //! | a poll in each interval; a login code's answer; its session | `codes::a_login_code_is_polled_answered_and_handed_out_once` |
 //! | a reset code | `codes::a_reset_code_is_used_once` |
 //! | a user name, an e-mail address | `codes::a_name_and_an_address_are_taken_once` |
+//! | a host name is one enterprise's, in all its copies | `codes::a_host_name_is_one_enterprises` |
 //! | a state of single sign-on | `sso::a_state_is_used_once` |
 //! | a `sub` of a provider is one person | `sso::a_first_sight_makes_one_person` |
 //! | a person has one `sub` | `sso::of_two_subs_one_is_a_person` |

@@ -18,7 +18,8 @@ use tests::{Answer, App};
 use tokio::sync::Semaphore;
 
 use self::tries::{Outcome, Tries};
-use super::rows::{ALL_COPIES, BESIDE, NOT_200, Sent, Stage, prepare};
+use super::bad_body;
+use super::rows::{ALL_COPIES, BESIDE, Sent, Stage, prepare, status_of};
 
 /// How many rows are under way at once, of all tests together: most of the time goes by in waiting for what does not
 /// answer.
@@ -222,7 +223,7 @@ fn judge(row: &str, planned: Planned<'_>, went: Went, right: &Right) -> Option<S
     if !is_done && !is_held && !is_begun && !went.change.is_empty() {
         return Some(format!("half of it: {:?}", went.change));
     }
-    let wrong_tries = wrong_tries(if NOT_200.iter().any(|(name, _)| *name == row) {
+    let wrong_tries = wrong_tries(if status_of(row) != 200 {
         Outcome::Refusal
     } else if went.change.is_empty() {
         Outcome::Old
@@ -269,9 +270,8 @@ async fn try_row(row: String) -> Vec<String> {
     let (change, tries) = (change(&before, &after), tries::counted(&before, &after));
     let gives_token = is_good(app, row, answer.as_ref()).await.is_some();
     let right = Right { status, change, tries, gives_token };
-    let wanted = NOT_200.iter().find(|(name, _)| *name == row).map_or(200, |(_, status)| *status);
     let mut wrong = Vec::new();
-    if status != wanted {
+    if status != status_of(row) {
         wrong.push(format!("{row}: answered {status} without a fault"));
     }
     // What is tried here is what the table is about.
@@ -377,7 +377,7 @@ async fn try_all<T: Future<Output = Vec<String>> + Send + 'static>(all: impl Int
 async fn whatever_fails_the_state_is_the_old_or_the_new() {
     // The longest one first.
     let rows = BESIDE.map(ToOwned::to_owned).into_iter().chain(documented("call").into_keys());
-    let rows: Vec<_> = rows.collect();
+    let rows: Vec<_> = rows.chain(bad_body::rows()).collect();
     let named: BTreeSet<_> = rows.iter().map(|row| row.split(',').next().unwrap()).collect();
     let all = ROUTES.iter().map(|route| route.name).chain(TRIGGERS.iter().map(|trigger| trigger.name));
     // For a rotation, whose caller is no client, see `rotation`.

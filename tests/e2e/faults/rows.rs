@@ -6,6 +6,7 @@ use tests::costs::{ANA_AT, LINK, US, authorizer_event, link_and_request, on_vidi
 use tests::phone::Phone;
 use tests::{ANA, Answer, App, Client, OLGA, part};
 
+use super::bad_body::{self, BAD_BODY};
 use crate::v1::admin::auth::sso::{OLGA_AT, Studio};
 
 /// Rows beside the table's: branches that write something else, or refuse.
@@ -28,8 +29,14 @@ pub(super) const BESIDE: [&str; 16] = [
     "watch-token-refresh, reused",
 ];
 
+/// What a row is answered with without a fault.
+pub(super) fn status_of(row: &str) -> u16 {
+    let listed = NOT_200.iter().find(|(name, _)| *name == row).map(|(_, status)| *status);
+    listed.unwrap_or(if row.ends_with(BAD_BODY) { 400 } else { 200 })
+}
+
 /// Rows that are answered with another status than 200 without a fault.
-pub(super) const NOT_200: [(&str, u16); 11] = [
+const NOT_200: [(&str, u16); 11] = [
     ("watch-login, password, wrong", 401),
     ("watch-qr-get-token, wrong code", 401),
     ("watch-sign-up, name taken", 400),
@@ -146,6 +153,7 @@ pub(super) async fn prepare(stage: &Stage, row: &str) -> Sent {
     let app = stage.app();
     let (function, what) = row.split_once(", ").unwrap_or((row, ""));
     match (stage, function.split_once('-').map_or(function, |(surface, _)| surface)) {
+        _ if row.ends_with(BAD_BODY) => bad_body::prepare(app, function, what).await,
         (Stage::Studio(studio), _) => sso(studio, function, what).await,
         (_, "watch") if function.contains("qr") => qr(app, function, what).await,
         (_, "watch") => watch(app, function, what).await,
