@@ -59,7 +59,8 @@ enum What {
         #[arg(long, value_name = "DIR")]
         binaries: Option<PathBuf>,
     },
-    /// Simulates a second of logins and what follows them, and writes into docs/growth.md how much the busiest items get.
+    /// Simulates a second of logins and what follows them, and writes into docs/growth.md how much the busiest items
+    /// get.
     Growth,
     /// Fails when a zip of two functions, or the calls that they make, are more than their goals, or the simulation
     /// of `growth` asks an item for more than it can give.

@@ -6,7 +6,7 @@ use shared::limits::{self, Counter};
 use shared::store::phone::{LinkedPhone, Subject};
 use tests::costs::{LINK, US, add_films};
 use tests::tries::Tries;
-use tests::{App, at_once};
+use tests::{App, MAIL_WAS_LATE, at_once};
 
 use crate::{CALLS, add_people, address, exactly, hold, next_hour, rounds, source};
 
@@ -68,7 +68,7 @@ async fn reset_mails_for_one_address() {
     forget(&app, 10, counters, |lane, _, _| address(lane)).await;
     let sent: usize = rounds().map(|round| round % 11).sum();
     // An e-mail that SES did not take in time counts, whether it is there or not.
-    let (there, late) = (app.stack.world.outbox().email.len(), app.log_with("SendEmail took too long").len());
+    let (there, late) = (app.stack.world.outbox().email.len(), app.log_with(MAIL_WAS_LATE).len());
     assert!(there <= sent && sent <= there + late, "{sent} were asked for: {there} there, {late} late");
     app.forget_secrets();
 }

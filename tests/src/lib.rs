@@ -50,6 +50,9 @@ pub const DOCUMENT: &str = include_str!("document.json");
 /// machine lets that stand still for a second, what Lambda waits for would be too late for everybody at once.
 const PATIENCE_IN_RACES: Duration = Duration::from_secs(8);
 
+/// What the log says of an e-mail that SES did not take in time.
+pub const MAIL_WAS_LATE: &str = "SendEmail took too long";
+
 /// The log of this process and of all function processes that it started.
 static LOG: Mutex<String> = Mutex::new(String::new());
 
@@ -240,6 +243,11 @@ impl App {
     pub fn reset_code(&self, to: &str) -> String {
         let email = self.last_email(to).expect("an e-mail was sent");
         code_in(&email.text).expect("the e-mail has a link")
+    }
+
+    /// Whether SES did not take the e-mail of a forgotten password within the time that its call has.
+    pub fn was_mail_late(&self, told: &Answer) -> bool {
+        self.log_of(told.header("x-request-id")).iter().any(|line| line["cause"] == MAIL_WAS_LATE)
     }
 
     /// The text messages that were sent to `number`, oldest first.

@@ -1,7 +1,6 @@
 //! What each refusal of the API costs, as the second table of docs/units.md has it.
 
 use serde_json::json;
-
 use shared::limits;
 
 use crate::costs::{ANA_AT, LINK, US, authorizer_event, on_vidizmo};
